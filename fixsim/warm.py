@@ -1,0 +1,70 @@
+"""Compile every kernel once, with progress, so that no later start pays for it.
+
+A module that holds numba kernels may define ``warm() -> None``, which calls each of them with the types of
+real use on tiny inputs; numba then keeps the machine code beside the source (``cache=True``). This module
+walks the packages, imports each module and calls what it finds. It is the step between installing and the
+first job in the Makefile, and does nothing that lasts but fill those caches.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from types import ModuleType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+PACKAGES = ("risk", "router", "fixsim", "policies")
+
+
+def module_names(packages: tuple[str, ...] = PACKAGES) -> Iterator[str]:
+    """Every module of the packages, parents first; ``__main__`` modules and this one are left out."""
+    for package in packages:
+        root = importlib.import_module(package)
+        yield package
+        for found in pkgutil.walk_packages(root.__path__, prefix=f"{package}."):
+            if not found.name.endswith(".__main__") and found.name != __name__:
+                yield found.name
+
+
+def warm_of(module: ModuleType) -> Callable[[], object] | None:
+    """The module's own ``warm``, if it defines one (an imported name does not count)."""
+    function = getattr(module, "warm", None)
+    return function if callable(function) and function.__module__ == module.__name__ else None
+
+
+def main() -> int:
+    """Warm every module that says how; returns the exit status."""
+    console = Console(stderr=True)
+    names = list(module_names())
+    columns = (
+        TextColumn("==> kernels"),
+        BarColumn(bar_width=32),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    began = time.monotonic()
+    warmed = 0
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=len(names))
+        for name in names:
+            progress.update(task, description=name)
+            function = warm_of(importlib.import_module(name))
+            if function is not None:
+                if not console.is_terminal:
+                    console.print(f"    {name}", highlight=False)
+                function()
+                warmed += 1
+            progress.advance(task)
+    seconds = time.monotonic() - began
+    console.print(f"==> kernels of {warmed} modules ready in {seconds:.1f} s", highlight=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -12,6 +12,8 @@ no clock, no wire.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
@@ -62,6 +64,8 @@ ENTRY = np.dtype(
 Books = npt.NDArray[np.void]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+Entries = npt.NDArray[np.void]
+Row = Any  # one element of Books, inside kernels
 
 
 def new_books() -> Books:
@@ -183,3 +187,167 @@ def sweep_all(books: Books, usable: Flags, side: int, lots: int, ref_px: int) ->
         left -= take
         at[chosen] -= 1
     return lots - left, worst if left < lots else 0, cost
+
+
+@njit(cache=True, nogil=True)
+def _place(row: Row, side: int, px: int) -> int:
+    """Index of the first level not worse than px (levels run from worst to best)."""
+    sign = 1 if side == 0 else -1
+    low, high = 0, row.n[side]
+    levels = row.px
+    while low < high:
+        middle = (low + high) >> 1
+        if sign * levels[side, middle] < sign * px:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@njit(cache=True, nogil=True)
+def _change_level(row: Row, side: int, action: int, px: int, qty: int) -> bool:
+    """One entry on one side; False where it cannot follow from the levels held.
+
+    A side that has dropped levels is the best part of the venue's: what is worse than all of it is passed
+    over.
+    """
+    n = row.n[side]
+    at = _place(row, side, px)
+    pxs, qtys = row.px[side], row.qty[side]
+    if at < n and pxs[at] == px:
+        if action == CHANGE:
+            qtys[at] = qty
+            return True
+        if action == NEW:
+            return False
+        for k in range(at, n - 1):
+            pxs[k] = pxs[k + 1]
+            qtys[k] = qtys[k + 1]
+        row.n[side] = n - 1
+        return True
+    if at == 0 and n > 0 and row.dropped[side] > 0:
+        if action == NEW:
+            row.dropped[side] += 1
+        return True
+    if action != NEW:
+        return False
+    if n == CAP:
+        row.dropped[side] += 1
+        if at == 0:
+            return True
+        for k in range(at - 1):  # the worst goes, those up to the new level move down
+            pxs[k] = pxs[k + 1]
+            qtys[k] = qtys[k + 1]
+        pxs[at - 1] = px
+        qtys[at - 1] = qty
+        return True
+    for k in range(n, at, -1):
+        pxs[k] = pxs[k - 1]
+        qtys[k] = qtys[k - 1]
+    pxs[at] = px
+    qtys[at] = qty
+    row.n[side] = n + 1
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _crossed(row: Row) -> bool:
+    n, m = row.n[0], row.n[1]
+    return bool(n > 0 and m > 0 and row.px[0, n - 1] >= row.px[1, m - 1])
+
+
+@njit(cache=True, nogil=True)
+def apply_entries(books: Books, v: int, entries: Entries, count: int, now_ns: int) -> int:
+    """Apply the first `count` entries in order, as one batch, to slot v: flags TOUCH | TRADED | CROSSED.
+
+    At the first anomaly (NEW of a level held, CHANGE or DELETE of one not held) the batch stops, with
+    ANOMALY and the entry's index in bits 8 and up: the book is then not to be used and is rebuilt from
+    empty. A trade whose aggressor is not told is signed against the mid before the batch; a trade's CHANGE
+    or DELETE (a bust) is ignored.
+    """
+    row = books[v]
+    bid, bid_qty = best_px(books, v, 0), best_qty(books, v, 0)
+    ask, ask_qty = best_px(books, v, 1), best_qty(books, v, 1)
+    flags = 0
+    for i in range(count):
+        entry = entries[i]
+        kind = entry.kind
+        if kind == TRADE:
+            if entry.action != NEW:
+                continue
+            px, qty, sign = entry.px, entry.qty, np.int64(entry.sign)
+            if sign == 0 and bid > 0 and ask > 0:
+                sign = np.int64(np.sign(2 * px - bid - ask))
+            row.last_px = px
+            row.last_qty = qty
+            row.last_sign = sign
+            row.last_trade_ns = now_ns
+            row.trades += 1
+            row.total_lots += qty
+            if sign > 0:
+                row.buy_lots += qty
+            elif sign < 0:
+                row.sell_lots += qty
+            flags |= TRADED
+        elif not _change_level(row, kind, entry.action, entry.px, entry.qty):
+            return flags | ANOMALY | (i << 8)
+    row.entries += count
+    row.messages += 1
+    row.last_update_ns = now_ns
+    if (
+        best_px(books, v, 0) != bid
+        or best_qty(books, v, 0) != bid_qty
+        or best_px(books, v, 1) != ask
+        or best_qty(books, v, 1) != ask_qty
+    ):
+        flags |= TOUCH
+    if _crossed(row):
+        flags |= CROSSED
+    return flags
+
+
+@njit(cache=True, nogil=True)
+def load_entries(books: Books, v: int, entries: Entries, count: int, now_ns: int) -> int:
+    """Replace slot v's levels by a snapshot's, in any order: flags as apply_entries.
+
+    A price that a side holds twice is an ANOMALY. Only the best CAP levels are kept. Trades in a snapshot
+    have no time of their own, and are ignored.
+    """
+    clear(books, v)
+    row = books[v]
+    index = np.empty(count, np.int64)
+    keys = np.empty(count, np.int64)
+    for side in range(2):
+        sign = 1 if side == 0 else -1
+        m = 0
+        rising, falling = True, True
+        for i in range(count):
+            if entries[i].kind != side:
+                continue
+            index[m] = i
+            keys[m] = sign * entries[i].px
+            if m > 0:
+                rising = rising and keys[m] > keys[m - 1]
+                falling = falling and keys[m] < keys[m - 1]
+            m += 1
+        if falling:  # best first, as venues send them
+            order = index[:m][::-1].copy()
+        elif rising:
+            order = index[:m].copy()
+        else:
+            order = index[:m][np.argsort(keys[:m], kind="mergesort")]
+        start = max(0, m - CAP)
+        for k in range(start, m):
+            entry = entries[order[k]]
+            if k > start and row.px[side, k - start - 1] == entry.px:
+                return ANOMALY | (order[k] << 8)
+            row.px[side, k - start] = entry.px
+            row.qty[side, k - start] = entry.qty
+            row.n[side] = k - start + 1
+        row.dropped[side] = start
+    row.entries += count
+    row.messages += 1
+    row.last_update_ns = now_ns
+    if _crossed(row):
+        return TOUCH | CROSSED
+    return TOUCH

@@ -340,7 +340,7 @@ def load_entries(books: Books, v: int, entries: Entries, count: int, now_ns: int
         for k in range(start, m):
             entry = entries[order[k]]
             if k > start and row.px[side, k - start - 1] == entry.px:
-                return ANOMALY | (order[k] << 8)
+                return ANOMALY | (int(order[k]) << 8)
             row.px[side, k - start] = entry.px
             row.qty[side, k - start] = entry.qty
             row.n[side] = k - start + 1

@@ -215,7 +215,7 @@ def test_every_axis_with_a_quantity_names_its_unit() -> None:
     colours = charts.venue_colours([result])
     assert "USD per BTC" in charts.price_chart(result, colours).layout.yaxis.title.text
     assert "(BTC)" in charts.schedule_chart(result, "#000").layout.yaxis.title.text
-    assert "(BTC)" in charts.venue_chart(result, colours).layout.xaxis.title.text
+    assert "(BTC" in charts.venue_chart(result, colours).layout.xaxis.title.text
     assert "(UTC)" in charts.price_chart(result, colours).layout.xaxis.title.text
     both = charts.policy_colours([result])
     assert "basis points" in charts.cost_chart([result], both).layout.xaxis.title.text

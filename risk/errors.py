@@ -1,0 +1,61 @@
+"""Faults of the settings, told to the person who wrote them: file, field, value and rule on one line."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class SettingsError(ValueError):
+    """A settings file is missing, cannot be read, or says something that is not allowed."""
+
+
+def read_settings(path: Path, model: type[M]) -> M:
+    """Read a TOML file into `model`; SettingsError names file, field, value and rule."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: byte {error.start} is not UTF-8") from None
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: not TOML: {error}") from None
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        known = _field_names(model)
+        faults = "; ".join(_fault(detail["loc"], detail["type"], detail["msg"], detail["input"], known)
+                           for detail in error.errors())
+        raise SettingsError(f"{path}: {faults}") from None
+
+
+def _fault(loc: tuple[int | str, ...], kind: str, rule: str, value: object, known: Iterable[str]) -> str:
+    field = ".".join(str(part) for part in loc)
+    if kind == "missing":
+        return f"{field} is missing (every setting is required; there is no default)"
+    if kind == "extra_forbidden":
+        close = difflib.get_close_matches(str(loc[-1]), known, n=1)
+        return f"{field} is not a setting" + (f" (did you mean {close[0]}?)" if close else "")
+    shown = f" = {value!r}" if isinstance(value, str | int | float | bool) else ""
+    return f"{field}{shown}: {rule.removeprefix('Value error, ')}"
+
+
+def _field_names(model: type[BaseModel]) -> list[str]:
+    """The setting names of a model and of the tables in it."""
+    names: list[str] = []
+    for name, field in model.model_fields.items():
+        names.append(name)
+        inner = [field.annotation, *getattr(field.annotation, "__args__", ())]
+        for part in inner:
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                names += _field_names(part)
+    return names

@@ -1,0 +1,78 @@
+"""Kernels: looking at a market. Depth, resting orders in book order, and the levels that changed."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from fixsim.matching.layout import Core, Records, S
+from fixsim.matching.levels import better, compact, overflow_below, sign_of, window_below
+
+_TOUCHED = int(S.TOUCHED)
+
+
+@njit(cache=True, nogil=True)
+def depth(core: Core, book: int, px: NDArray[np.int64], qty: NDArray[np.int64]) -> int:
+    """Write price and total of the best levels, best first; how many there were."""
+    offset = core.books[book].window_best
+    at = overflow_below(core, book, core.books[book].over)
+    n = 0
+    while n < px.shape[0]:
+        number = better(core, book, offset, at)
+        if number < 0:
+            break
+        px[n] = core.levels[number].px
+        qty[n] = core.levels[number].qty
+        n += 1
+        if at >= 0 and core.over_level[book, at] == number:
+            at = overflow_below(core, book, at)
+        else:
+            offset = window_below(core, book, offset)
+    return n
+
+
+@njit(cache=True, nogil=True)
+def resting(core: Core, book: int, out: Records) -> int:
+    """Write every order of a book, best price first, queue order within a price; how many there were."""
+    offset = core.books[book].window_best
+    at = overflow_below(core, book, core.books[book].over)
+    n = 0
+    while True:
+        number = better(core, book, offset, at)
+        if number < 0:
+            return n
+        slot = core.levels[number].head
+        while slot >= 0:
+            order, row = core.orders[slot], out[n]
+            row.key, row.px, row.qty, row.arrival = order.key, order.px, order.leaves, order.arrival
+            row.sign = sign_of(book)
+            n += 1
+            slot = order.next
+        if at >= 0 and core.over_level[book, at] == number:
+            at = overflow_below(core, book, at)
+        else:
+            offset = window_below(core, book, offset)
+
+
+@njit(cache=True, nogil=True)
+def drain_changes(core: Core, out: Records) -> int:
+    """Write the levels whose total differs from the last drain, in the order first touched; how many."""
+    window = core.bits.shape[1] * 64
+    dense = core.bits.shape[0] * window
+    n = 0
+    for i in range(core.state[_TOUCHED]):
+        number = core.touched[i]
+        level = core.levels[number]
+        level.touched = 0
+        if level.qty == level.before:
+            continue
+        book = number // window if number < dense else (number - dense) // core.over_key.shape[1]
+        row = out[n]
+        row.px, row.qty, row.before = level.px, level.qty, level.before
+        row.venue, row.sign = book >> 1, sign_of(book)
+        n += 1
+    core.state[_TOUCHED] = 0
+    for book in range(core.books.shape[0]):
+        compact(core, book)
+    return n

@@ -2,8 +2,8 @@
 
 Two witnesses: the venues' JSON lines (`fixsim.record`), and the FIX messages of the router's order entry
 sessions as its journal holds them. Each becomes a `Story`; `compare` lists where they part, a line for each
-difference. Messages are read here by splitting their bytes, not by the router's own parser, so that a fault of
-that parser shows. Pure: lines and messages come in, text goes out.
+difference. Messages are read here by splitting their bytes, not by the router's own parser, so that a fault
+of that parser shows. Pure: lines and messages come in, text goes out.
 
 An order that the router wrote and the venue never saw (the process died between the journal and the wire, or
 the stale order was gap filled) agrees only once the router knows it: the venue's last word about it must have

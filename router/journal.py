@@ -127,6 +127,8 @@ class JournalWriter:
         """
         self.index = index
         self.offset = offset
+        self.flags = 0
+        """Put into every record from now on."""
         self.unhashed_bytes = 0
         self._sha256 = hashlib.sha256() if sha256 is None else sha256.copy()
         self._pending: list[bytes] = []  # parts of records, in order
@@ -134,13 +136,13 @@ class JournalWriter:
         self._unhashed: list[bytes] = []  # joined, not yet in the hash
         self._last_time_ns = 0
 
-    def append(self, kind: int, time_ns: int, payload: bytes, flags: int = 0) -> int:
+    def append(self, kind: int, time_ns: int, payload: bytes) -> int:
         """Add one record, and a CHAIN record when its turn has come; returns the record's index."""
         size = len(payload)
         if size > MAX_PAYLOAD_BYTES:
             raise ValueError(f"a journal record of {size} bytes is over {MAX_PAYLOAD_BYTES}")
         index = self.index
-        rest = _REST.pack(kind, VERSION, flags, index, time_ns)
+        rest = _REST.pack(kind, VERSION, self.flags, index, time_ns)
         self._pending += (_LEAD.pack(size, crc32(payload, crc32(rest, size))), rest, payload)
         self.offset += HEADER_BYTES + size
         self.index = index + 1

@@ -1,0 +1,386 @@
+"""The journal on disk, the daemon's lock, and the counter of ClOrdIDs: the shell around router/journal.py.
+
+The engine appends to a JournalWriter; `flush` writes what it took with one pwrite, before any of the bytes
+leave for the wire (a written page survives kill -9). `sync` makes it survive loss of power; it blocks, so
+the app calls it on a thread, grouped. One file, appended for ever: START records mark where processes began.
+
+Space is allocated ahead of the writing, and the last `reserve_bytes` of it are kept: when the disk has no
+more, the state becomes FULL, the app stops new orders, and latches, cancels and reports go on into the
+reserve, each marked FLAG_RESERVE. When that is used up as well, `flush` raises JournalFull and keeps the
+bytes in memory (bounded) to write them first as soon as there is space, so that cancels may still leave and
+the gap closes by itself. A failed write or fsync is FAILED for good: what a failed fsync has dropped cannot
+be known, and asking again would lie.
+"""
+
+import errno
+import fcntl
+import mmap
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from types import TracebackType
+
+from router.journal import FLAG_RESERVE, Buffer, JournalWriter, Kind, Reader, Record
+
+ALLOCATE_BYTES = 16 << 20
+RESERVE_BYTES = 4 << 20
+BACKLOG_BYTES = 16 << 20
+SETTLE_BYTES = 256 << 10
+
+
+class JournalFull(OSError):  # noqa: N818 (a state of the disk, not a fault of the program)
+    """Not even the reserve has room: these records are in memory only, until space is found."""
+
+
+class JournalFailed(OSError):  # noqa: N818
+    """Writing or syncing failed: the journal can no longer be trusted to be on disk."""
+
+
+class AlreadyRunning(RuntimeError):  # noqa: N818
+    """Another process holds this state directory."""
+
+
+class JournalState(Enum):
+    OK = "ok"
+    FULL = "full"
+    FAILED = "failed"
+
+
+class Disk:
+    """The system calls used here, so that a test or a simulation can fail them."""
+
+    def write(self, fd: int, data: bytes | memoryview, offset: int) -> int:
+        return os.pwrite(fd, data, offset)
+
+    def allocate(self, fd: int, offset: int, length: int) -> None:
+        os.posix_fallocate(fd, offset, length)
+
+    def truncate(self, fd: int, length: int) -> None:
+        os.ftruncate(fd, length)
+
+    def sync(self, fd: int) -> None:
+        os.fdatasync(fd)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalReport:
+    """What a whole journal holds. `torn_bytes` is the unfinished record that a crash left, 0 if none."""
+
+    records: int
+    bytes: int
+    torn_bytes: int
+    first_time_ns: int
+    last_time_ns: int
+    sha256: str
+    orderly: bool
+    """Ends with a CHAIN record, as `close` leaves it."""
+    kinds: dict[str, int]
+
+
+class JournalFile:
+    """The one writer of a journal. The engine appends to `writer`; the app calls the rest."""
+
+    def __init__(
+        self,
+        path: Path,
+        on_record: Callable[[Record], None] | None = None,
+        disk: Disk | None = None,
+        allocate_bytes: int = ALLOCATE_BYTES,
+        reserve_bytes: int = RESERVE_BYTES,
+    ) -> None:
+        """Open or create. What is there is verified and given to `on_record`, and a torn tail cut off.
+
+        JournalError if it is corrupt, OSError if it cannot be opened; JournalFull if there is no room to
+        begin.
+        """
+        self.path = path
+        self.state = JournalState.OK
+        self._disk = disk or Disk()
+        self._allocate_bytes = allocate_bytes
+        self._reserve_bytes = reserve_bytes
+        self._backlog = b""
+        created = not path.exists()
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            with _Mapped(self._fd) as content:
+                reader = Reader(content)
+                for record in reader:
+                    if on_record is not None:
+                        on_record(record)
+                self.writer = JournalWriter(reader.index, reader.offset, reader.sha256())
+                self.torn_bytes = reader.torn_bytes
+            self._end = self._allocated = reader.offset
+            self._disk.truncate(self._fd, self._end)
+            if not self._extend():
+                raise JournalFull(errno.ENOSPC, f"no room for {allocate_bytes} bytes", str(path))
+            if created:
+                _sync_directory(path.parent)
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def append(self, kind: Kind, time_ns: int, payload: bytes, urgent: bool = False) -> int:
+        """Add a record through `writer`. JournalFull for one that is not urgent while the disk is full."""
+        if self.state is not JournalState.OK and not urgent:
+            raise JournalFull(errno.ENOSPC, f"journal is {self.state.value}", str(self.path))
+        return self.writer.append(kind, time_ns, payload)
+
+    def flush(self) -> None:
+        """Write what was appended. After this its bytes may leave for the wire.
+
+        JournalFull, JournalFailed: not written; of what waits to be sent only cancels may leave.
+        """
+        data = self.writer.take()
+        if self._backlog:
+            data = self._backlog + data
+            self._backlog = b""
+        if not data:
+            return
+        if self.state is JournalState.FAILED:
+            raise JournalFailed(errno.EIO, "the journal failed before", str(self.path))
+        if self._end + len(data) > self._allocated - self._reserve_bytes and not self._extend(len(data)):
+            self._set_state(JournalState.FULL)
+            if self._end + len(data) > self._allocated:
+                self._keep(data)
+        self._write(data)
+        if self.writer.unhashed_bytes > SETTLE_BYTES:
+            self.writer.settle()
+
+    def sync(self) -> None:
+        """Make what was flushed survive loss of power, and allocate ahead. Blocks: call it on a thread.
+
+        JournalFailed if the disk refuses; it is not tried again.
+        """
+        if self.state is JournalState.FAILED:
+            raise JournalFailed(errno.EIO, "the journal failed before", str(self.path))
+        self._sync()
+        if self._end + self._allocate_bytes // 2 > self._allocated - self._reserve_bytes:
+            self._extend()
+
+    def close(self) -> str:
+        """End in order: a CHAIN record, the allocation cut, a sync. Returns the SHA-256 of the whole, in
+        hex.
+        """
+        try:
+            if self.state is not JournalState.FAILED:
+                self.writer.chain()
+                self.flush()
+                self._disk.truncate(self._fd, self._end)
+                self._sync()
+            return self.writer.head()
+        finally:
+            os.close(self._fd)
+
+    def _sync(self) -> None:
+        try:
+            self._disk.sync(self._fd)
+        except OSError as error:
+            self._fail("fdatasync", error)
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        try:
+            while rest:
+                written = self._disk.write(self._fd, rest, self._end)
+                self._end += written
+                rest = rest[written:]
+        except OSError as error:
+            if error.errno == errno.ENOSPC:  # copy-on-write file systems may refuse allocated space
+                self._set_state(JournalState.FULL)
+                self._keep(bytes(rest))
+            self._fail("write", error)
+
+    def _extend(self, more_bytes: int = 0) -> bool:
+        """Allocate ahead; False if the disk has no room for it. Touches nothing before `_allocated`, so that
+        `sync` may do it on its thread while `flush` writes.
+        """
+        start = self._allocated
+        length = max(self._allocate_bytes, more_bytes) + self._reserve_bytes
+        try:
+            self._disk.allocate(self._fd, start, length)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                return False
+            self._fail("allocate", error)
+        self._allocated = start + length
+        self._set_state(JournalState.OK)
+        return True
+
+    def _keep(self, data: bytes) -> None:
+        if len(data) > BACKLOG_BYTES:
+            self._fail("write", OSError(errno.ENOSPC, f"{len(data)} bytes wait for space"))
+        self._backlog = data
+        raise JournalFull(errno.ENOSPC, f"no room for {len(data)} bytes, kept in memory", str(self.path))
+
+    def _set_state(self, state: JournalState) -> None:
+        self.state = state
+        self.writer.flags = FLAG_RESERVE if state is JournalState.FULL else 0
+
+    def _fail(self, what: str, error: OSError) -> None:
+        self._set_state(JournalState.FAILED)
+        raise JournalFailed(error.errno, f"{what}: {error.strerror}", str(self.path)) from error
+
+
+def records(path: Path) -> Iterator[Record]:
+    """Every record of a journal, in order. JournalError on corruption, OSError if it cannot be read."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with _Mapped(fd) as content:
+            yield from Reader(content)
+    finally:
+        os.close(fd)
+
+
+def verify(path: Path) -> JournalReport:
+    """Read a whole journal, checking every CRC, index and CHAIN. JournalError names offset and rule."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with _Mapped(fd) as content:
+            reader = Reader(content)
+            kinds: Counter[str] = Counter()
+            first_ns = last_ns = 0
+            for record in reader:
+                kinds[record.kind.name] += 1
+                first_ns = first_ns or record.time_ns
+                last_ns = record.time_ns
+            return JournalReport(
+                records=reader.index,
+                bytes=reader.offset,
+                torn_bytes=reader.torn_bytes,
+                first_time_ns=first_ns,
+                last_time_ns=last_ns,
+                sha256=reader.sha256().hexdigest(),
+                orderly=reader.chained,
+                kinds=dict(kinds),
+            )
+    finally:
+        os.close(fd)
+
+
+class Follower:
+    """Reads a journal while it is written, for a live view: each `poll` gives what came since the last."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb", buffering=0)
+        self._reader = Reader(b"")
+
+    def poll(self) -> list[Record]:
+        """New records; [] if none is finished. JournalError on corruption."""
+        before = self._reader
+        self._file.seek(before.offset)
+        self._reader = Reader(self._file.read(), before.offset, before.index, before.sha256())
+        return list(self._reader)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class StateLock:
+    """Holds a state directory for one daemon; the kernel lets go when the process ends, however it ends."""
+
+    def __init__(self, directory: Path) -> None:
+        """AlreadyRunning, naming the process, if another holds it."""
+        directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+        self._fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(self._fd, 32, 0).decode(errors="replace").strip() or "unknown"
+            os.close(self._fd)
+            raise AlreadyRunning(
+                f"{directory}: a router with this identity is running already (process {holder})"
+            ) from None
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        os.close(self._fd)
+
+
+class OrderIds:
+    """ClOrdIDs: the daemon's prefix and a counter that never repeats, also over loss of power.
+
+    The file holds the end of a block of numbers; a number is given out only when the block that holds it is
+    synced. A restart begins with the next block and leaves the rest of the last one unused.
+    """
+
+    def __init__(self, prefix: str, path: Path, block: int = 1000) -> None:
+        """ValueError if the file is not a counter with this prefix."""
+        self.prefix = prefix
+        self._path = path
+        self._block = block
+        self._one = threading.Lock()
+        self._next = self._end = 1
+        with suppress(FileNotFoundError):
+            held, _, end = path.read_text(encoding="ascii").strip().rpartition(" ")
+            if held != prefix or not end.isdigit():
+                raise ValueError(f"{path}: is not the order counter of prefix {prefix}")
+            self._next = self._end = int(end)
+
+    def next(self) -> str:
+        """The next ClOrdID. Blocks for a sync once in `block` calls, unless `top_up` came first."""
+        if self._next >= self._end:
+            self._persist(self._next + self._block)
+        number = self._next
+        self._next += 1
+        return f"{self.prefix}{number}"
+
+    def top_up(self) -> None:
+        """Off the path, on a thread if need be: take the next block when half of this one is used."""
+        if self._end - self._next < self._block // 2:
+            self._persist(self._end + self._block)
+
+    def observed(self, cl_ord_id: str) -> None:
+        """A ClOrdID found in the journal: never give out its number again, even if the counter's file was
+        lost.
+        """
+        number = cl_ord_id.removeprefix(self.prefix)
+        if cl_ord_id.startswith(self.prefix) and number.isdigit() and int(number) >= self._next:
+            self._next = int(number) + 1
+
+    def _persist(self, end: int) -> None:
+        with self._one:
+            if end > self._end:
+                self._write(end)
+                self._end = end
+
+    def _write(self, end: int) -> None:
+        draft = self._path.with_suffix(".new")
+        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+        try:
+            os.write(fd, f"{self.prefix} {end}\n".encode())
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        draft.replace(self._path)
+        _sync_directory(self._path.parent)
+
+
+class _Mapped:
+    """A file's bytes, mapped; b"" for an empty one, which cannot be."""
+
+    def __init__(self, fd: int) -> None:
+        empty = os.fstat(fd).st_size == 0
+        self._content: Buffer = b"" if empty else mmap.mmap(fd, 0, access=mmap.ACCESS_READ)
+
+    def __enter__(self) -> Buffer:
+        return self._content
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(self._content, mmap.mmap):
+            self._content.close()
+
+
+def _sync_directory(directory: Path) -> None:
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,269 @@
+"""What the router is told before it starts: etc/router.toml, with the venues in a file of their own.
+
+Read once, frozen. There are no defaults: every setting is written in the file, with its unit in its name. A
+fault is a SettingsError whose text names file, field, value and rule. Paths are relative to the file that
+names them. Limits, instruments and the list of policies have files and readers of their own; here they are
+only named.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from risk.errors import SettingsError, read_settings
+
+MS = 1_000_000
+SOCKET_PATH_BYTES = 107  # sun_path of unix(7), less its closing zero
+
+Host = Annotated[str, Field(min_length=1, max_length=253)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+CompId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,16}$")]
+FeePpb = Annotated[int, Field(ge=-100_000_000, le=100_000_000)]
+HeartbeatS = Annotated[int, Field(ge=1, le=3600)]
+FilePath = Annotated[Path, BeforeValidator(lambda value: Path(value) if isinstance(value, str) else value)]
+Role = Literal["kill", "reinstate", "view"]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Daemon(_Table):
+    """Who this router is, and where its state lives. One daemon per state_dir, held by a lock."""
+
+    state_dir: FilePath
+    clordid_prefix: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{0,7}-$")]
+    """Starts every ClOrdID of ours: capitals, digits, and a closing hyphen. Never change it while orders are
+    open.
+    """
+    clordid_block: Annotated[int, Field(ge=10, le=1_000_000)]
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class Journal(_Table):
+    """The record of everything. `sync_interval_ms`: at most this much is lost when power goes, never by a
+    crash.
+    """
+
+    dir: FilePath
+    sync_interval_ms: Annotated[int, Field(ge=1, le=10_000)]
+    allocate_mib: Annotated[int, Field(ge=1, le=4096)]
+    reserve_mib: Annotated[int, Field(ge=1, le=1024)]
+
+
+class Operator(_Table):
+    """A person at the operator socket, told by the uid of the process. "self": the uid that the router runs
+    under.
+    """
+
+    identity: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]{0,31}$")]
+    uid: Annotated[int, Field(ge=0, le=2**32 - 2)] | Literal["self"]
+    roles: Annotated[tuple[Role, ...], Field(min_length=1, strict=False)]
+
+    def is_uid(self, uid: int) -> bool:
+        return uid == (os.getuid() if self.uid == "self" else self.uid)
+
+
+class Control(_Table):
+    """The operator socket."""
+
+    socket: FilePath
+    operators: Annotated[tuple[Operator, ...], Field(min_length=1, max_length=256, strict=False)]
+
+    @model_validator(mode="after")
+    def _identities_differ(self) -> Self:
+        _once("identity", [operator.identity for operator in self.operators])
+        return self
+
+
+class Lockstep(_Table):
+    """Where the simulator's clock link listens. Left out: the machine's clock."""
+
+    host: Literal["127.0.0.1", "::1", "localhost"]
+    port: Port
+    name: Name
+
+
+class Oms(_Table):
+    """The acceptor for the desks' order management systems."""
+
+    host: Host
+    port: Port
+    comp_id: CompId
+    desks: Annotated[tuple[CompId, ...], Field(min_length=1, max_length=64, strict=False)]
+    heartbeat_s: HeartbeatS
+
+
+class Decision(_Table):
+    """When a parent's next tick is due: every `interval_ms`, and after an event at the earliest
+    `min_event_interval_ms` after the last tick.
+    """
+
+    interval_ms: Annotated[int, Field(ge=1, le=3_600_000)]
+    min_event_interval_ms: Annotated[int, Field(ge=0, le=3_600_000)]
+
+    @model_validator(mode="after")
+    def _events_are_faster(self) -> Self:
+        if self.min_event_interval_ms > self.interval_ms:
+            pause = f"min_event_interval_ms = {self.min_event_interval_ms}"
+            raise ValueError(f"{pause} is over interval_ms = {self.interval_ms}")
+        return self
+
+
+class Strategy(_Table):
+    """A value of TargetStrategy(847), and the entry of the policies' list that it runs."""
+
+    code: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    policy: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+
+
+class Policy(_Table):
+    """How policies run. A late or bad answer gets the fallback schedule; after `off_after` of them the
+    policy is off.
+    """
+
+    provider: Literal["cpu", "cuda", "tensorrt"]
+    deadline_ms: Annotated[int, Field(ge=1, le=60_000)]
+    off_after: Annotated[int, Field(ge=1, le=1000)]
+    strategies: Annotated[tuple[Strategy, ...], Field(min_length=1, max_length=64, strict=False)]
+
+    @model_validator(mode="after")
+    def _codes_differ(self) -> Self:
+        _once("code", [str(strategy.code) for strategy in self.strategies])
+        return self
+
+
+class MarketData(_Table):
+    """`stale_ms`: a lit venue whose feed is silent for longer takes no part in decisions."""
+
+    stale_ms: Annotated[int, Field(ge=1, le=600_000)]
+
+
+class Orders(_Table):
+    """Patience with venues, and the bound of what waits to be sent on one session."""
+
+    ack_timeout_ms: Annotated[int, Field(ge=1, le=600_000)]
+    kill_timeout_ms: Annotated[int, Field(ge=1, le=600_000)]
+    outbox_messages: Annotated[int, Field(ge=16, le=1_000_000)]
+    reconnect_first_ms: Annotated[int, Field(ge=1, le=600_000)]
+    reconnect_cap_ms: Annotated[int, Field(ge=1, le=3_600_000)]
+
+
+class Files(_Table):
+    """The other settings files."""
+
+    venues: FilePath
+    limits: FilePath
+    instruments: FilePath
+    policies: FilePath
+
+
+class Session(_Table):
+    """CompIDs of a FIX session that we start: ours, and the venue's."""
+
+    sender_comp_id: CompId
+    target_comp_id: CompId
+
+
+class Venue(_Table):
+    """One venue. Fees are parts per billion of the traded value (100_000 is 1 bp), negative for a rebate."""
+
+    name: CompId
+    slot: Annotated[int, Field(ge=0, le=7)]
+    """Its place in the policies' state vector and actions. Never move a venue to another slot."""
+    kind: Literal["lit", "dark"]
+    host: Host
+    port: Port
+    maker_fee_ppb: FeePpb
+    taker_fee_ppb: FeePpb
+    heartbeat_s: HeartbeatS
+    order_entry: Session
+    market_data: Session | None = None
+    """Lit venues only."""
+    depth: Annotated[int, Field(ge=0, le=100_000)]
+    """MarketDepth(264) to ask for: 0 is the full book, 1 the touch."""
+
+    @model_validator(mode="after")
+    def _lit_venues_quote(self) -> Self:
+        if (self.kind == "lit") != (self.market_data is not None):
+            has = "needs" if self.kind == "lit" else "quotes nothing, so it takes no"
+            raise ValueError(f"{self.name} is {self.kind}: it {has} market_data")
+        return self
+
+    @property
+    def lit(self) -> bool:
+        return self.kind == "lit"
+
+
+class _VenuesFile(_Table):
+    venues: Annotated[tuple[Venue, ...], Field(min_length=1, max_length=8, strict=False)]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        _once("name", [venue.name for venue in self.venues])
+        _once("slot", [str(venue.slot) for venue in self.venues])
+        _once("port", [f"{venue.host}:{venue.port}" for venue in self.venues])
+        return self
+
+
+class _RouterFile(_Table):
+    symbols: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[A-Z0-9./-]{1,24}$")], ...],
+        Field(min_length=1, max_length=1024, strict=False),
+    ]
+    daemon: Daemon
+    journal: Journal
+    control: Control
+    lockstep: Lockstep | None = None
+    oms: Oms
+    decision: Decision
+    policy: Policy
+    market_data: MarketData
+    orders: Orders
+    files: Files
+
+    @model_validator(mode="after")
+    def _symbols_differ(self) -> Self:
+        _once("symbol", list(self.symbols))
+        return self
+
+
+class Settings(_RouterFile):
+    """All of it, with paths resolved. `venues` are in the order of their slots."""
+
+    path: Path
+    venues: tuple[Venue, ...]
+
+
+def load(path: Path) -> Settings:
+    """Read router.toml and the venues' file that it names. SettingsError."""
+    router = read_settings(path, _RouterFile)
+    base = path.resolve().parent
+    files = Files.model_validate({name: (base / file).resolve() for name, file in router.files})
+    control = router.control.model_copy(update={"socket": (base / router.control.socket).resolve()})
+    length = len(os.fsencode(control.socket))
+    if length > SOCKET_PATH_BYTES:
+        raise SettingsError(
+            f"{path}: control.socket = {control.socket}: {length} bytes; a unix socket's path has at most"
+            f" {SOCKET_PATH_BYTES}"
+        )
+    venues = read_settings(files.venues, _VenuesFile).venues
+    content = {name: getattr(router, name) for name in _RouterFile.model_fields}
+    content |= {
+        "path": path,
+        "venues": tuple(sorted(venues, key=lambda venue: venue.slot)),
+        "files": files,
+        "control": control,
+        "daemon": router.daemon.model_copy(update={"state_dir": (base / router.daemon.state_dir).resolve()}),
+        "journal": router.journal.model_copy(update={"dir": (base / router.journal.dir).resolve()}),
+    }
+    return Settings.model_validate(content)
+
+
+def _once(field: str, values: list[str]) -> None:
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{field} {value} appears more than once")

@@ -1,0 +1,1 @@
+"""Where a child goes, when the policy leaves that to the router."""

@@ -57,10 +57,9 @@ class Scene:
             qty_lots=qty, fee_nanos=12_345, liquidity=2, cum_lots=cum, leaves_lots=leaves,
         )  # fmt: skip
         if told:
-            self.report(
-                "F", "1" if leaves else "2", t11=name, t17=exec_id, t31="6200.5", t32=f"{qty / 1e8:.8f}", t851=2,
-                t12="0.000012345",
-            )  # fmt: skip
+            status, lots = "1" if leaves else "2", f"{qty / 1e8:.8f}"
+            terms = {"t31": "6200.5", "t32": lots, "t851": 2, "t12": "0.000012345"}
+            self.report("F", status, t11=name, t17=exec_id, **terms)
 
     def cancel(self, name: str, cum: int) -> None:
         self.out("F", t11=f"{name}c", t41=name)

@@ -351,3 +351,16 @@ def load_entries(books: Books, v: int, entries: Entries, count: int, now_ns: int
     if _crossed(row):
         return TOUCH | CROSSED
     return TOUCH
+
+
+def warm() -> None:
+    """Compile the kernels that Python calls, with the types of real use."""
+    books, usable, entries = new_books(), np.zeros(V_MAX, np.bool_), np.zeros(1, ENTRY)
+    px, qty = np.zeros((2, 1), np.int64), np.zeros((2, 1), np.int64)
+    clear(books, 0)
+    top(books, 0, 1, px, qty)
+    cbbo(books, usable)
+    sweep_cost(books, 0, BID, 0, 0)
+    sweep_all(books, usable, BID, 0, 0)
+    apply_entries(books, 0, entries, 0, 0)
+    load_entries(books, 0, entries, 0, 0)

@@ -10,11 +10,11 @@ FeedError; the book is then to be rebuilt.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from router.book import V_MAX, Books, Flags
+from risk.instrument import Instrument
+from router.book import V_MAX, Books, Flags, new_books
 from router.feeds.decode import (
     FEED,
     MAX_LOTS,
@@ -25,10 +25,7 @@ from router.feeds.decode import (
     incremental,
     snapshot,
 )
-
-if TYPE_CHECKING:
-    from risk.instrument import Instrument
-    from router.fix.codec import Message
+from router.fix.codec import Message, encode, parse
 
 REFUSED = -1  # in place of flags
 
@@ -138,3 +135,12 @@ class FixFeed:
         tag, start, end = (int(x) for x in message.tok[int(row["at"])])
         value = message.raw[start : min(end, start + 64)].decode("latin-1")
         return FeedError(tag, value, RULES[int(row["rule"])])
+
+
+def warm() -> None:
+    """Compile the kernels with the types of real use."""
+    feed = FixFeed(Instrument("X", 2, 1, 1, 1, 1, "USD"), new_books(), np.zeros(V_MAX, np.bool_))
+    for msg_type, body in ((b"W", b"55=X\x01268=0\x01"), (b"X", b"268=0\x01")):
+        message = parse(encode(b"FIX.4.4", msg_type, 1, b"A", b"B", 0, body))
+        assert isinstance(message, Message)
+        (feed.snapshot if msg_type == b"W" else feed.incremental)(0, message, 0)

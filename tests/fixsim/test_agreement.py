@@ -58,7 +58,7 @@ class Scene:
         )  # fmt: skip
         if told:
             status, lots = "1" if leaves else "2", f"{qty / 1e8:.8f}"
-            terms = {"t31": "6200.5", "t32": lots, "t851": 2, "t12": "0.000012345"}
+            terms: dict[str, Any] = {"t31": "6200.5", "t32": lots, "t851": 2, "t12": "0.000012345"}
             self.report("F", status, t11=name, t17=exec_id, **terms)
 
     def cancel(self, name: str, cum: int) -> None:

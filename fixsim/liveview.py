@@ -239,9 +239,7 @@ def _fills(snapshot: Snapshot) -> Panel:
 
 
 def _panel(body: RenderableType, title: str) -> Panel:
-    return Panel(
-        body, title=title, title_align="left", box=box.ROUNDED, border_style="grey37", padding=(0, 1)
-    )
+    return Panel(body, title=title, title_align="left", border_style="grey37", padding=(0, 1))
 
 
 def _venue(snapshot: Snapshot, venue: str) -> Text:

@@ -2,7 +2,7 @@
 
 A rule reads the Context and returns a Refusal or None; it changes nothing. `of_order` is False for the rules
 that judge only the parent, the venue and the moment: an Envelope is what those allow, within the bounds that
-the others compute here (`price_bounds`, `size_bound`, `judged_price`), so that both answer from one formula.
+the others compute here (`price_bounds`, `parent_share_lots`, `touch_plus_collar`): one formula, two answers.
 
 Shares and collars are in basis points. Comparisons are exact: products are compared, or divided towards the
 stricter side. "Far touch" is what an aggressive order meets: the ask to a buyer, the bid to a seller.
@@ -43,17 +43,13 @@ def kill_latch(c: Context) -> Refusal | None:
 
 def open_parent(c: Context) -> Refusal | None:
     """6. A child belongs to a parent that was taken in and is not closed."""
-    parent = c.parent
-    if parent is not None and not parent.closed:
-        return None
-    if parent is None:
-        return unknown_parent(c.parent_id)
-    return Refusal("open_parent", 6, f"parent {c.parent_id} is closed", "a parent taken in, and open", OTHER)
+    return parent_not_open(c.parent) if c.parent.closed else None
 
 
-def unknown_parent(parent_id: str) -> Refusal:
-    """A parent that was never taken in, or is long forgotten."""
-    return Refusal("open_parent", 6, f"parent {parent_id} is not known", "a parent taken in, and open", OTHER)
+def parent_not_open(parent: ParentLine) -> Refusal:
+    """A parent that is done, was never taken in, or is long forgotten."""
+    found = "is closed" if parent.symbol else "is not known"
+    return Refusal("open_parent", 6, f"parent {parent.parent_id} {found}", "one taken in, and open", OTHER)
 
 
 def venue_market(c: Context) -> Refusal | None:
@@ -109,11 +105,10 @@ def _market(value: str, limit: str, venue: str, setting: str = "") -> Refusal:
 
 def message_rate(c: Context) -> Refusal | None:
     """8. At most so many new orders in any second, for each venue and symbol. Refused, never queued."""
-    wait_ns = c.rate_oldest_ns + c.rate_period_ns - c.now_ns
-    if wait_ns <= 0:
+    if c.now_ns >= c.rate_free_ns:
         return None
-    return Refusal("message_rate", 8, f"one more within a second, {wait_ns} ns early",
-                   f"not before {c.now_ns + wait_ns}", OTHER, "child.max_new_orders_per_s")
+    return Refusal("message_rate", 8, f"one more at {c.now_ns}", f"not before {c.rate_free_ns}", OTHER,
+                   "child.max_new_orders_per_s")
 
 
 def increments(c: Context) -> Refusal | None:
@@ -135,7 +130,7 @@ def increments(c: Context) -> Refusal | None:
 
 def parent_terms(c: Context) -> Refusal | None:
     """6. The child is the parent's: its symbol, side and account; the parent's limit binds (see collar)."""
-    order, parent = c.order, _parent(c)
+    order, parent = c.order, c.parent
     if order.side is parent.side and order.symbol == parent.symbol and order.account == parent.account:
         return None
     return Refusal("parent_terms", 6, f"{_side(order.side)} {order.symbol} for {order.account}",
@@ -144,24 +139,23 @@ def parent_terms(c: Context) -> Refusal | None:
 
 def size(c: Context) -> Refusal | None:
     """1. At most the absolute limit, the share of the average daily volume, and the share of the parent."""
-    qty = c.order.qty_lots
-    if qty <= c.max_child_lots and qty <= parent_share_lots(c, _parent(c)):
+    qty, share_lots = c.order.qty_lots, c.parent.share_lots
+    if qty <= c.max_child_lots and qty <= share_lots:
         return None
     bound, setting = min((c.max_symbol_lots, f"symbols.{c.instrument.symbol}.child_max_lots"),
                          (c.max_adv_lots, "child.max_share_of_adv_bp"),
-                         (parent_share_lots(c, _parent(c)), "child.max_share_of_parent_bp"))
+                         (share_lots, "child.max_share_of_parent_bp"))
     return Refusal("size", 1, qty, bound, EXCEEDS_LIMIT, setting)
 
 
-def parent_share_lots(c: Context, parent: ParentLine) -> int:
-    """The share of the parent: never under the smallest order, or small parents could not trade."""
-    share = parent.qty_lots * c.max_share_of_parent_bp // 10_000
-    return share if share > c.min_lots else c.min_lots
+def parent_share_lots(c: Context, qty_lots: int) -> int:
+    """The share of a parent so large: never under the smallest order, or small ones could not trade."""
+    return max(qty_lots * c.max_share_of_parent_bp // 10_000, c.min_lots)
 
 
 def conservation(c: Context) -> Refusal | None:
     """6. filled + working + in flight + unknown + this is at most the parent."""
-    parent = _parent(c)
+    parent = c.parent
     total = parent.filled_lots + parent.reserved_lots + c.order.qty_lots
     if total <= parent.qty_lots:
         return None
@@ -170,7 +164,7 @@ def conservation(c: Context) -> Refusal | None:
 
 def collar(c: Context) -> Refusal | None:
     """3. The limit within the bounds; without one the far touch must be, and the parent unlimited."""
-    price, parent = c.order.price_nanos, _parent(c)
+    price, parent = c.order.price_nanos, c.parent
     low, high = price_bounds(c, parent)
     judged = far_touch(c, parent) if price is None else price
     if low <= judged <= high and (price is not None or parent.limit_nanos is None):
@@ -193,7 +187,7 @@ def price_bounds(c: Context, parent: ParentLine) -> tuple[int, int]:
         if 0 < sale < base:
             base = sale
         high = base * c.collar_up_bp // 10_000
-        rolling = c.rolling.low_ask_nanos * c.rolling_up_bp // 10_000
+        rolling = c.rolling.highest_buy_nanos
         if rolling < high:
             high = rolling
         if limit is not None and limit < high:
@@ -203,7 +197,7 @@ def price_bounds(c: Context, parent: ParentLine) -> tuple[int, int]:
     if sale > base:
         base = sale
     low = -(base * c.collar_down_bp // -10_000)
-    rolling = -(c.rolling.high_bid_nanos * c.rolling_down_bp // -10_000)
+    rolling = c.rolling.lowest_sell_nanos
     if rolling > low:
         low = rolling
     if limit is not None and limit > low:
@@ -217,8 +211,13 @@ def far_touch(c: Context, parent: ParentLine) -> int:
 
 
 def value(c: Context) -> Refusal | None:
-    """2. Quantity times the judged price is at most the symbol's value."""
-    judged = judged_price(c, far_touch(c, _parent(c)), c.order.price_nanos)
+    """2. Value at the larger of limit and far touch (without a limit: touch plus collar) within its limit."""
+    price, market = c.order.price_nanos, c.market
+    judged = market.ask_nanos if c.parent.side is _BUY else market.bid_nanos
+    if price is None:
+        judged = touch_plus_collar(c, judged)
+    elif price > judged:
+        judged = price
     if judged * c.order.qty_lots <= c.max_value_nanos_lots:
         return None
     instrument = c.instrument
@@ -228,15 +227,13 @@ def value(c: Context) -> Refusal | None:
                    EXCEEDS_LIMIT, f"symbols.{instrument.symbol}.child_max_value_quote")
 
 
-def judged_price(c: Context, far_nanos: int, price_nanos: int | None) -> int:
-    """What an order is valued at: the larger of limit and far touch; without a limit, touch plus collar."""
-    if price_nanos is None:
-        return -(far_nanos * c.collar_up_bp // -10_000)
-    return price_nanos if price_nanos > far_nanos else far_nanos
+def touch_plus_collar(c: Context, far_nanos: int) -> int:
+    """What an order without a limit is valued at."""
+    return -(far_nanos * c.collar_up_bp // -10_000)
 
 
 def cl_ord_id(c: Context) -> Refusal | None:
-    """7. ClOrdIDs are our prefix and a counter (base 36) that only rises, so none can come twice."""
+    """7. ClOrdIDs are our prefix and a counter that only rises, so none can come twice."""
     if c.counter > c.last_counter:
         return None
     found = "its counter is not above the last" if c.counter >= 0 else "not our prefix and a counter"
@@ -248,12 +245,6 @@ def repeats(c: Context) -> Refusal | None:
     if c.repeats < c.max_repeats:
         return None
     return Refusal("repeats", 7, c.repeats + 1, c.max_repeats, DUPLICATE, "child.max_repeats_count")
-
-
-def _parent(c: Context) -> ParentLine:
-    """The parent, which `open_parent` has found before any rule that asks."""
-    assert c.parent is not None
-    return c.parent
 
 
 def _side(side: Side) -> str:

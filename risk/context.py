@@ -5,7 +5,7 @@ The first group is constant while the daemon runs; the second is the order and t
 
 from __future__ import annotations
 
-from risk.exposure import ParentLine
+from risk.exposure import ParentLine, no_parent
 from risk.instrument import NANOS, Instrument
 from risk.kill import Latch
 from risk.limits import Limits
@@ -21,7 +21,6 @@ class Context:
     """Limits of one symbol as plain integers, and the moment. Written by the gate alone."""
 
     __slots__ = (
-        "collar_bp",
         "collar_down_bp",
         "collar_up_bp",
         "consolidated_max_age_ns",
@@ -43,16 +42,12 @@ class Context:
         "now_ns",
         "order",
         "parent",
-        "parent_id",
         "passive_down_bp",
         "passive_up_bp",
-        "rate_oldest_ns",
-        "rate_period_ns",
+        "rate_free_ns",
         "repeat_window",
         "repeats",
         "rolling",
-        "rolling_down_bp",
-        "rolling_up_bp",
         "round_lots",
         "tick_nanos",
         "venue",
@@ -77,14 +72,11 @@ class Context:
         # 2: price_nanos * qty_lots, compared without division
         self.max_value_nanos_lots = symbol.child_max_value_quote * NANOS * instrument.lots_per_unit
         # 3: as factors of ten thousandths
-        self.collar_bp = price.collar_bp
         self.collar_up_bp = 10_000 + price.collar_bp
         self.collar_down_bp = 10_000 - price.collar_bp
         self.passive_up_bp = 10_000 + price.passive_collar_bp
         self.passive_down_bp = 10_000 - price.passive_collar_bp
-        self.rolling_up_bp = 10_000 + price.rolling_collar_bp
-        self.rolling_down_bp = 10_000 - price.rolling_collar_bp
-        self.rolling = RollingTouch(price.rolling_period_s * S_NS)
+        self.rolling = RollingTouch(price.rolling_period_s * S_NS, price.rolling_collar_bp)
         # 4
         self.venue_max_silence_ns = data.venue_max_silence_ms * MS_NS
         self.consolidated_max_age_ns = data.consolidated_max_age_ms * MS_NS
@@ -94,17 +86,15 @@ class Context:
         self.max_repeats = child.max_repeats_count
         self.repeat_window = RepeatWindow(child.repeat_period_ms * MS_NS)
         # 8: by venue, made when a venue of the market is first used
-        self.rate_period_ns = S_NS
         self.new_rates: dict[str, RateWindow] = {}
 
         self.now_ns = 0
         self.market = Market()
         self.venue_name = ""
         self.venue: VenueMarket | None = None
-        self.parent_id = ""
-        self.parent: ParentLine | None = None
+        self.parent: ParentLine = no_parent("")
         self.latch: Latch | None = None
-        self.rate_oldest_ns = NEVER_NS
+        self.rate_free_ns = NEVER_NS
         self.counter = -1
         self.last_counter = -1
         self.repeats = 0

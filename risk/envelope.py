@@ -6,9 +6,8 @@ rules of control 7 (ClOrdID, repeats). It is a snapshot: a pass, a fill or a mes
 
 from __future__ import annotations
 
-from risk.checks import far_touch, judged_price, parent_share_lots, price_bounds
+from risk.checks import far_touch, price_bounds, touch_plus_collar
 from risk.context import Context
-from risk.exposure import ParentLine
 from risk.refusal import EXCEEDS_LIMIT, OTHER, Refusal
 
 
@@ -52,17 +51,17 @@ class Envelope:
         return lots if lots >= self.min_lots else 0
 
 
-def measure(c: Context, parent: ParentLine) -> Envelope:
+def measure(c: Context) -> Envelope:
     """The envelope of a context in which every rule that does not look at an order has passed."""
-    env = Envelope()
+    env, parent = Envelope(), c.parent
     env.tick_nanos, env.round_lots, env.min_lots = c.tick_nanos, c.round_lots, c.min_lots
     env.far_nanos = far = far_touch(c, parent)
     env.min_price_nanos, env.max_price_nanos = low, high = price_bounds(c, parent)
     if parent.limit_nanos is None and low <= far <= high:
-        env.unlimited_nanos = judged_price(c, far, None)
+        env.unlimited_nanos = touch_plus_collar(c, far)
     env.max_value_nanos_lots = c.max_value_nanos_lots
     left = parent.qty_lots - parent.filled_lots - parent.reserved_lots
-    env.size_lots = min(c.max_child_lots, parent_share_lots(c, parent), left)
+    env.size_lots = min(c.max_child_lots, parent.share_lots, left)
     if low > high:
         env.reason = Refusal("collar", 3, "no price is allowed", f"{low} to {high} nanos", OTHER)
         return env

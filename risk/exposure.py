@@ -22,15 +22,18 @@ class UnknownOrder(LookupError):  # noqa: N818  (the word of controls.md)
 
 
 class ParentLine:
-    """One parent: what was asked, filled and reserved (lots). `limit_nanos` None: no limit."""
+    """One parent: what was asked, filled and reserved (lots). `limit_nanos` None: no limit.
 
-    __slots__ = ("account", "cl_ord_id", "closed", "filled_lots", "limit_nanos", "parent_id", "qty_lots",
-                 "reserved_lots", "side", "symbol")
+    `share_lots`: the largest child by the share of the parent, set by the gate when it is taken in.
+    """
 
-    def __init__(self, parent_id: str, cl_ord_id: str, symbol: str, account: str, side: Side,
-                 qty_lots: int, limit_nanos: int | None) -> None:
+    __slots__ = ("account", "closed", "filled_lots", "limit_nanos", "parent_id", "qty_lots", "reserved_lots",
+                 "share_lots", "side", "symbol")
+
+    def __init__(
+        self, parent_id: str, symbol: str, account: str, side: Side, qty_lots: int, limit_nanos: int | None
+    ) -> None:
         self.parent_id = parent_id
-        self.cl_ord_id = cl_ord_id
         self.symbol = symbol
         self.account = account
         self.side = side
@@ -38,7 +41,15 @@ class ParentLine:
         self.limit_nanos = limit_nanos
         self.filled_lots = 0
         self.reserved_lots = 0
+        self.share_lots = 0
         self.closed = False
+
+
+def no_parent(parent_id: str) -> ParentLine:
+    """Stands for a parent that is not known: closed, and of quantity 0."""
+    line = ParentLine(parent_id, "", "", Side.BUY, 0, None)
+    line.closed = True
+    return line
 
 
 class OrderLine:
@@ -78,7 +89,7 @@ class Exposure:
         """Register a parent; a known id keeps its line."""
         line = self.parents.get(parent.parent_id)
         if line is None:
-            line = ParentLine(parent.parent_id, parent.cl_ord_id, parent.symbol, parent.account, parent.side,
+            line = ParentLine(parent.parent_id, parent.symbol, parent.account, parent.side,
                               int(parent.qty_lots), parent.limit_nanos)
             self.parents[parent.parent_id] = line
             self.open_parents += 1
@@ -98,7 +109,7 @@ class Exposure:
         if line is None:
             parent = self.parents.get(order.parent_id)
             if parent is None:
-                parent = ParentLine(order.parent_id, "", order.symbol, order.account, order.side, 0, None)
+                parent = ParentLine(order.parent_id, order.symbol, order.account, order.side, 0, None)
                 self.parents[order.parent_id] = parent
                 self.open_parents += 1
                 self.close_parent(order.parent_id)

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Generic, Never, TypeVar, final
+from typing import Any, Final, Never, TypeVar, final
 
 from risk.admission import PARENT_RULES, Arrival, unknown_symbol
-from risk.checks import RULES, unknown_parent
+from risk.checks import RULES, parent_not_open, parent_share_lots
 from risk.context import MS_NS, S_NS, Context
 from risk.envelope import Envelope, measure
 from risk.errors import SettingsError
-from risk.exposure import Exposure, ParentLine, UnknownOrder
+from risk.exposure import Exposure, ParentLine, UnknownOrder, no_parent
 from risk.instrument import Instrument
 from risk.kill import KillSwitch
 from risk.limits import Limits
@@ -34,19 +33,16 @@ DESK_IDS_KEPT: Final = 65_536
 
 
 @final
-@dataclass(frozen=True, slots=True, init=False, eq=False)
-class Approved(Generic[T]):
+class Approved(tuple[T, str, int, int]):
     """Proof of a pass: the order, the limits it passed, when, and the how-manyth pass. Made by Gate alone.
 
-    It cannot be constructed, subclassed, copied or pickled; a test reads the sources for other ways.
+    It cannot be constructed, changed, subclassed, copied or pickled; a test reads the sources for other ways.
+    (A tuple beneath, because that is the quickest thing in Python that cannot be changed.)
     """
 
-    order: T
-    limits_hash: str
-    approved_ns: int
-    number: int
+    __slots__ = ()
 
-    def __init__(self, only_the_gate_makes_these: Never) -> None:
+    def __new__(cls, only_the_gate_makes_these: Never) -> Never:
         raise TypeError("an Approved is made by risk.gate.Gate alone")
 
     def __init_subclass__(cls) -> None:
@@ -55,14 +51,25 @@ class Approved(Generic[T]):
     def __reduce_ex__(self, protocol: object) -> Never:
         raise TypeError("an Approved cannot be copied or pickled")
 
-    def __setstate__(self, state: object) -> Never:
-        raise TypeError("an Approved cannot be restored")
+    @property
+    def order(self) -> T:
+        return self[0]
+
+    @property
+    def limits_hash(self) -> str:
+        return self[1]
+
+    @property
+    def approved_ns(self) -> int:
+        return self[2]
+
+    @property
+    def number(self) -> int:
+        return self[3]
 
 
-_new: Final = object.__new__
-_set_order, _set_hash, _set_ns, _set_number = (
-    Approved.__dict__[name].__set__ for name in ("order", "limits_hash", "approved_ns", "number")
-)
+_new: Final[Any] = tuple.__new__
+_BUY: Final = Side.BUY
 _ALL_CHECKS: Final = tuple(rule.check for rule in RULES)
 _MOMENT_CHECKS: Final = tuple(rule.check for rule in RULES if not rule.of_order)
 
@@ -70,7 +77,7 @@ _MOMENT_CHECKS: Final = tuple(rule.check for rule in RULES if not rule.of_order)
 class Gate:
     """Limits, latches and the ledger, in front of everything that leaves.
 
-    `prefix` begins every ClOrdID of ours; what follows it is a rising counter in base 36 or decimal digits.
+    `prefix` begins every ClOrdID of ours; what follows it is a counter, in decimal digits, that only rises.
     SettingsError when an instrument has no limits, or limits no instrument.
     """
 
@@ -80,7 +87,7 @@ class Gate:
             raise SettingsError(f"{symbol} has no {missing} (every symbol needs both)")
         self.limits: Final = limits
         self.limits_hash: Final = limits.digest
-        self.kill: Final = KillSwitch()
+        self.kill = KillSwitch()
         self.exposure: Final = Exposure()
         self._prefix = prefix
         self._prefix_length = len(prefix)
@@ -129,7 +136,10 @@ class Gate:
             self._desk_ids_order.append(desk_id)
             if len(self._desk_ids_order) > DESK_IDS_KEPT:
                 self._desk_ids.discard(self._desk_ids_order.popleft())
-        return self.exposure.take_in(parent)
+        line = self.exposure.take_in(parent)
+        c = self._contexts.get(parent.symbol)
+        line.share_lots = 0 if c is None else parent_share_lots(c, line.qty_lots)
+        return line
 
     def parent_closed(self, parent_id: str) -> None:
         """No further child of it passes."""
@@ -142,47 +152,48 @@ class Gate:
         c = self._contexts.get(order.symbol)
         if c is None:
             return unknown_symbol(order.symbol)
-        self._set(c, order.parent_id, order.venue, market, now_ns)
+        venue = order.venue
+        self._set(c, order.parent_id, venue, market, now_ns)
         c.order = order
         c.counter = counter = self._counter_of(order.cl_ord_id)
         c.last_counter = self._last_counter
-        key = (order.side, order.qty_lots, order.price_nanos)
+        key = (order.side is _BUY, order.qty_lots, order.price_nanos)
         c.repeats = c.repeat_window.count(key, now_ns)
         for check in _ALL_CHECKS:
             refusal = check(c)
             if refusal is not None:
                 return refusal
-        parent = c.parent
-        assert parent is not None
         self._last_counter = counter
         c.repeat_window.push(key, now_ns)
-        rate = c.new_rates.get(order.venue)
+        rate = c.new_rates.get(venue)
         if rate is None:
-            rate = c.new_rates[order.venue] = RateWindow(self.limits.child.max_new_orders_per_s, S_NS)
+            rate = c.new_rates[venue] = RateWindow(self.limits.child.max_new_orders_per_s, S_NS)
         rate.push(now_ns)
-        self.exposure.reserve(order.cl_ord_id, parent, order.qty_lots)
+        self.exposure.reserve(order.cl_ord_id, c.parent, order.qty_lots)
         return self._approve(order, now_ns)
 
     def envelope(self, parent_id: str, venue: str, market: Market, now_ns: int) -> Envelope:
         """What would pass now for a child of this parent at this venue; `market` is its symbol's."""
         parent = self.exposure.parents.get(parent_id)
-        symbol = parent.symbol if parent is not None else ""
-        c = self._contexts.get(symbol)
-        if c is None or parent is None:
-            return Envelope(unknown_symbol(symbol) if parent is not None else unknown_parent(parent_id))
+        if parent is None:
+            return Envelope(parent_not_open(no_parent(parent_id)))
+        c = self._contexts.get(parent.symbol)
+        if c is None:
+            return Envelope(unknown_symbol(parent.symbol))
         self._set(c, parent_id, venue, market, now_ns)
         for check in _MOMENT_CHECKS:
             refusal = check(c)
             if refusal is not None:
                 return Envelope(refusal)
-        return measure(c, parent)
+        return measure(c)
 
     def duplicate_blocked(
         self, symbol: str, side: Side, qty_lots: int, price_nanos: int | None, now_ns: int
     ) -> bool:
         """Whether the same symbol, side, quantity and price has come too often (control 7), for the mask."""
         c = self._contexts.get(symbol)
-        return c is None or c.repeat_window.count((side, qty_lots, price_nanos), now_ns) >= c.max_repeats
+        key = (side is _BUY, qty_lots, price_nanos)
+        return c is None or c.repeat_window.count(key, now_ns) >= c.max_repeats
 
     def _set(self, c: Context, parent_id: str, venue: str, market: Market, now_ns: int) -> None:
         """Fill in the moment: everything of a context but the order."""
@@ -190,32 +201,28 @@ class Gate:
         c.market = market
         c.venue_name = venue
         c.venue = market.venues.get(venue)
-        c.parent_id = parent_id
-        c.parent = self.exposure.parents.get(parent_id)
-        c.latch = self.kill.blocks(venue, c.instrument.symbol, parent_id)
+        c.parent = self.exposure.parents.get(parent_id) or no_parent(parent_id)
+        kill = self.kill
+        c.latch = kill.blocks(venue, c.instrument.symbol, parent_id) if kill.count else None
         rate = c.new_rates.get(venue)
-        c.rate_oldest_ns = NEVER_NS if rate is None else rate.oldest_ns
+        c.rate_free_ns = NEVER_NS if rate is None else rate.free_ns
         bid, ask = market.bid_nanos, market.ask_nanos
         if 0 < bid <= ask:
             c.rolling.observe(bid, ask, now_ns)
 
     def _counter_of(self, cl_ord_id: str) -> int:
         """The counter in one of our ClOrdIDs, -1 when it is none."""
-        if not cl_ord_id.startswith(self._prefix):
+        at = self._prefix_length
+        if cl_ord_id[:at] != self._prefix:
             return -1
         try:
-            return int(cl_ord_id[self._prefix_length:], 36)
+            return int(cl_ord_id[at:])
         except ValueError:
             return -1
 
     def _approve(self, order: T, now_ns: int) -> Approved[T]:
         self._passes = number = self._passes + 1
-        made: Any = _new(Approved)
-        _set_order(made, order)
-        _set_hash(made, self.limits_hash)
-        _set_ns(made, now_ns)
-        _set_number(made, number)
-        approved: Approved[T] = made
+        approved: Approved[T] = _new(Approved, (order, self.limits_hash, now_ns, number))
         return approved
 
     # --- cancels
@@ -229,9 +236,8 @@ class Gate:
         rate = self._cancel_rates.get(place)
         if rate is None:
             rate = self._cancel_rates[place] = RateWindow(self.limits.child.max_cancels_per_s, S_NS)
-        not_before_ns = rate.oldest_ns + rate.period_ns
-        if now_ns < not_before_ns and not kill:
-            return not_before_ns
+        if now_ns < rate.free_ns and not kill:
+            return rate.free_ns
         rate.push(now_ns)
         self._raise_counter(cancel.cl_ord_id)
         return self._approve(cancel, now_ns)

@@ -81,13 +81,13 @@ def _person(identity: str) -> str:
 
 
 class KillSwitch:
-    """All latches in force. One scope may hold several: who suspended, and who halted later."""
+    """All latches in force, `count` of them. One scope may hold several: who suspended, who halted later."""
 
-    __slots__ = ("_by_scope", "_count")
+    __slots__ = ("_by_scope", "count")
 
     def __init__(self) -> None:
         self._by_scope: dict[Scope, list[Latch]] = {}
-        self._count = 0
+        self.count = 0
 
     @property
     def latches(self) -> tuple[Latch, ...]:
@@ -99,14 +99,14 @@ class KillSwitch:
         return self._set(Latch(scope, mode, identity, reason, now_ns))
 
     def _set(self, latch: Latch) -> Latch:
-        if self._count >= LATCHES_MAX and latch.scope != ALL:
+        if self.count >= LATCHES_MAX and latch.scope != ALL:
             latch = Latch(ALL, latch.mode, latch.identity, f"{latch.scope}: {latch.reason}", latch.time_ns)
         held = self._by_scope.setdefault(latch.scope, [])
         for known in held:
             if known.mode is latch.mode and _person(known.identity) == _person(latch.identity):
                 return known
         held.append(latch)
-        self._count += 1
+        self.count += 1
         return latch
 
     def reinstate(self, scope: Scope, identity: str, reason: str, now_ns: int) -> Latch:
@@ -128,7 +128,7 @@ class KillSwitch:
                     " and a second identity must lift it"
                 )
         del self._by_scope[scope]
-        self._count -= len(held)
+        self.count -= len(held)
         return strongest(held)
 
     def blocks(self, venue: str, symbol: str, parent_id: str) -> Latch | None:

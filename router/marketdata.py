@@ -155,7 +155,7 @@ class MarketData:
         market: Market,
         limits: FeedLimits | None = None,
     ) -> None:
-        """`market` gets an entry for each venue. ValueError for more venues than slots, or a name twice."""
+        """`market` gets an entry for each venue that it lacks. ValueError: too many venues, or one twice."""
         if len(venues) > V_MAX or len({venue.name for venue in venues}) != len(venues):
             raise ValueError(f"venues {[v.name for v in venues]} must be at most {V_MAX}, each once")
         self.instrument = instrument
@@ -172,7 +172,7 @@ class MarketData:
         self._limits = limits or FeedLimits()
         self._half_tick_nanos = instrument.px_to_nanos(1)
         for venue in venues:
-            market.venues[venue.name] = VenueMarket(lit=venue.lit)
+            market.venues.setdefault(venue.name, VenueMarket(lit=venue.lit))
         self._venue_markets = [market.venues[venue.name] for venue in venues]
         self._requests = 0
         self._attempts = [0] * len(venues)  # requests since the book was last good for long

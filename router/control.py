@@ -12,8 +12,10 @@ it.
 Each answer is one line with an "event". The server itself says {"event": "refused", "reason": …} and, last,
 {"event": "end"}; the rest comes from the app, and for a kill it is:
 
-    {"event": "latched", "durable": bool}  {"event": "cancelling", "orders": n}  {"event": "order", "cl_ord_id": …,
-    "state": "canceled" | "filled" | "not confirmed"}  {"event": "completed", "unconfirmed": [cl_ord_id, …]}
+    {"event": "latched", "durable": bool}
+    {"event": "cancelling", "orders": n}
+    {"event": "order", "cl_ord_id": …, "state": "canceled" | "filled" | "not confirmed"}
+    {"event": "completed", "unconfirmed": [cl_ord_id, …]}
 
 A command that was begun runs to its end whether or not anybody still listens. Bounds: 32 connections, 64 KiB
 a request, 1 MiB of unread answers (then the client is dropped, the command goes on).
@@ -176,7 +178,8 @@ class ControlServer:
         except CommandRefused as refusal:
             _send(writer, {"event": "refused", "reason": str(refusal)})
         except (ValueError, TimeoutError):  # over the limit, or nothing was said
-            _send(writer, {"event": "refused", "reason": f"no request of up to {MAX_REQUEST_BYTES} bytes came"})
+            reason = f"no request of up to {MAX_REQUEST_BYTES} bytes came in {REQUEST_TIMEOUT_S:g} s"
+            _send(writer, {"event": "refused", "reason": reason})
         except ConnectionError:
             pass
         finally:
@@ -223,7 +226,8 @@ def ask(path: Path, request: dict[str, str], on_answer: Callable[[Answer], None]
                 for line in lines:
                     answer = json.loads(line)
                     if answer["event"] == "end":
-                        return 0 if status is None else status
+                        # A kill that ends without saying "completed" has confirmed nothing.
+                        return status if status is not None else int(request["cmd"] == "kill")
                     if answer["event"] == "refused":
                         status = 2
                     elif answer["event"] == "completed":

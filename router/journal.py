@@ -69,8 +69,8 @@ _NOT_ZERO = re.compile(rb"[^\x00]")
 class JournalError(ValueError):
     """These bytes are not a journal of ours: `offset` in the journal, and the `rule` that they break."""
 
-    def __init__(self, offset: int, rule: str) -> None:
-        super().__init__(f"journal offset {offset}: {rule}")
+    def __init__(self, offset: int, rule: str, name: str = "journal") -> None:
+        super().__init__(f"{name}: offset {offset}: {rule}")
         self.offset = offset
         self.rule = rule
 

@@ -19,13 +19,13 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from types import TracebackType
 
-from router.journal import FLAG_RESERVE, Buffer, JournalWriter, Kind, Reader, Record
+from router.journal import FLAG_RESERVE, Buffer, JournalError, JournalWriter, Kind, Reader, Record
 
 ALLOCATE_BYTES = 16 << 20
 RESERVE_BYTES = 4 << 20
@@ -107,7 +107,7 @@ class JournalFile:
         created = not path.exists()
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
-            with _Mapped(self._fd) as content:
+            with _named(path), _Mapped(self._fd) as content:
                 reader = Reader(content)
                 for record in reader:
                     if on_record is not None:
@@ -230,7 +230,7 @@ def records(path: Path) -> Iterator[Record]:
     """Every record of a journal, in order. JournalError on corruption, OSError if it cannot be read."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        with _Mapped(fd) as content:
+        with _named(path), _Mapped(fd) as content:
             yield from Reader(content)
     finally:
         os.close(fd)
@@ -240,7 +240,7 @@ def verify(path: Path) -> JournalReport:
     """Read a whole journal, checking every CRC, index and CHAIN. JournalError names offset and rule."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        with _Mapped(fd) as content:
+        with _named(path), _Mapped(fd) as content:
             reader = Reader(content)
             kinds: Counter[str] = Counter()
             first_ns = last_ns = 0
@@ -266,6 +266,7 @@ class Follower:
     """Reads a journal while it is written, for a live view: each `poll` gives what came since the last."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._file = path.open("rb", buffering=0)
         self._reader = Reader(b"")
 
@@ -274,7 +275,8 @@ class Follower:
         before = self._reader
         self._file.seek(before.offset)
         self._reader = Reader(self._file.read(), before.offset, before.index, before.sha256())
-        return list(self._reader)
+        with _named(self._path):
+            return list(self._reader)
 
     def close(self) -> None:
         self._file.close()
@@ -359,6 +361,15 @@ class OrderIds:
             os.close(fd)
         draft.replace(self._path)
         _sync_directory(self._path.parent)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """A JournalError from here on names the file."""
+    try:
+        yield
+    except JournalError as error:
+        raise JournalError(error.offset, error.rule, str(path)) from None
 
 
 class _Mapped:

@@ -42,6 +42,10 @@ class Daemon(_Table):
     clordid_block: Annotated[int, Field(ge=10, le=1_000_000)]
     seed: Annotated[int, Field(ge=0, lt=2**63)]
 
+    @property
+    def order_ids_path(self) -> Path:
+        return self.state_dir / "clordids"
+
 
 class Journal(_Table):
     """The record of everything. `sync_interval_ms`: at most this much is lost when power goes, never by a
@@ -52,6 +56,10 @@ class Journal(_Table):
     sync_interval_ms: Annotated[int, Field(ge=1, le=10_000)]
     allocate_mib: Annotated[int, Field(ge=1, le=4096)]
     reserve_mib: Annotated[int, Field(ge=1, le=1024)]
+
+    @property
+    def path(self) -> Path:
+        return self.dir / "router.journal"
 
 
 class Operator(_Table):

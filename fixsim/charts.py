@@ -11,7 +11,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from fixsim.runresult import NANOS, Fill, Liquidity, RunResult, Trade, venues_of
+from fixsim.runresult import NANOS, RunResult, venues_of
+from router.shortfall import Fill, within
+from router.tca import ADDED, REMOVED
 
 INK = "#1d2733"
 MUTED = "#6b7785"
@@ -39,9 +41,9 @@ def policy_colours(results: Sequence[RunResult]) -> dict[str, str]:
 
 def price_chart(result: RunResult, colours: dict[str, str]) -> go.Figure:
     """The consolidated midpoint, the market's trades and our fills by venue; area of a mark is its size."""
-    parent = result.parent
+    facts = result.facts
     figure = _figure(height=400)
-    trades = _within(result, result.trades)
+    trades = within(facts.trades, facts.start_ns, facts.end_ns)
     figure.add_scatter(
         x=_times(t.time_ns for t in trades),
         y=[t.price_nanos / NANOS for t in trades],
@@ -58,27 +60,27 @@ def price_chart(result: RunResult, colours: dict[str, str]) -> go.Figure:
         line={"color": MARKET, "width": 1.3, "shape": "hv"},
         hovertemplate="%{x|%H:%M:%S.%L}<br>mid %{y:,.3f}<extra></extra>",
     )
-    largest = max((fill.qty_lots for fill in result.fills), default=1)
+    largest = max((fill.lots for fill in facts.fills), default=1)
     for venue, colour in colours.items():
-        for liquidity, described in ((Liquidity.REMOVED, "took"), (Liquidity.ADDED, "rested")):
-            fills = [f for f in result.fills if f.venue == venue and f.liquidity is liquidity]
+        for liquidity, described in ((REMOVED, "took"), (ADDED, "rested")):
+            fills = [f for f in facts.fills if f.venue == venue and f.liquidity == liquidity]
             if fills:
                 name = f"{venue} {described}"
-                figure.add_scatter(**_fill_marks(fills, name, colour, largest, parent.lots_per_unit))
-    _level(figure, result.arrival_nanos / NANOS, "arrival", INK, "dash")
-    if result.vwap_nanos:
-        _level(figure, result.vwap_nanos / NANOS, "interval VWAP", MUTED, "dot")
-    figure.update_yaxes(title_text=f"Price ({parent.currency} per {parent.unit})", tickformat=",.2f")
+                figure.add_scatter(**_fill_marks(fills, name, colour, largest, facts.lots_per_unit))
+    _level(figure, facts.arrival_nanos / NANOS, "arrival", INK, "dash")
+    if result.figures.vwap is not None:
+        _level(figure, result.figures.vwap, "interval VWAP", MUTED, "dot")
+    figure.update_yaxes(title_text=f"Price ({result.currency} per {result.unit})", tickformat=",.2f")
     return _over_time(figure, result)
 
 
 def schedule_chart(result: RunResult, colour: str) -> go.Figure:
     """How much the schedule wanted done, and how much was."""
-    unit = result.parent.lots_per_unit
+    unit = result.facts.lots_per_unit
     figure = _figure(height=320)
     figure.add_scatter(
-        x=_times(p.time_ns for p in result.schedule),
-        y=[p.target_lots / unit for p in result.schedule],
+        x=_times(p.time_ns for p in result.facts.schedule),
+        y=[p.lots / unit for p in result.facts.schedule],
         mode="lines",
         name="schedule",
         line={"color": TARGET, "width": 5},
@@ -93,17 +95,20 @@ def schedule_chart(result: RunResult, colour: str) -> go.Figure:
         line={"color": colour, "width": 2, "shape": "hv"},
         hovertemplate="%{x|%H:%M:%S.%L}<br>done %{y:.3f}<extra></extra>",
     )
-    figure.update_yaxes(title_text=f"Quantity ({result.parent.unit})", rangemode="tozero")
+    figure.update_yaxes(title_text=f"Quantity ({result.unit})", rangemode="tozero")
     return _over_time(figure, result)
 
 
 def venue_chart(result: RunResult, colours: dict[str, str]) -> go.Figure:
     """What each venue filled: full colour took liquidity, light colour rested."""
-    unit = result.parent.lots_per_unit
+    unit = result.facts.lots_per_unit
     figure = _figure(height=320)
     venues = list(reversed(colours))
-    for liquidity, described, opacity in ((Liquidity.REMOVED, "took", 1.0), (Liquidity.ADDED, "rested", 0.4)):
-        lots = [result.lots_at(venue, liquidity) for venue in venues]
+    by_venue = {venue: {REMOVED: 0, ADDED: 0} for venue in venues}
+    for done in result.figures.venues:
+        by_venue[done.venue] = {REMOVED: done.removed_lots, ADDED: done.added_lots}
+    for liquidity, described, opacity in ((REMOVED, "took", 1.0), (ADDED, "rested", 0.4)):
+        lots = [by_venue[venue][liquidity] for venue in venues]
         figure.add_bar(
             y=venues,
             x=[value / unit for value in lots],
@@ -114,9 +119,9 @@ def venue_chart(result: RunResult, colours: dict[str, str]) -> go.Figure:
             hovertemplate="%{y}: " + described + " %{x:.4f}<extra></extra>",
             showlegend=False,
         )
-    total = max(result.filled_lots, 1)
+    total = max(result.figures.filled_lots, 1)
     for venue in venues:
-        lots_here = result.lots_at(venue)
+        lots_here = sum(by_venue[venue].values())
         figure.add_annotation(
             x=lots_here / unit,
             y=venue,
@@ -125,10 +130,10 @@ def venue_chart(result: RunResult, colours: dict[str, str]) -> go.Figure:
             xanchor="left",
             xshift=8,
         )
-    widest = max((result.lots_at(v) for v in venues), default=1) / unit
+    widest = max((sum(lots.values()) for lots in by_venue.values()), default=1) / unit
     figure.update_layout(barmode="stack")
     figure.update_xaxes(
-        title_text=f"Filled quantity ({result.parent.unit}; the pale part rested)",
+        title_text=f"Filled quantity ({result.unit}; the pale part rested)",
         range=[0, widest * 1.25 or 1],
     )
     figure.update_yaxes(showgrid=False, ticks="", showline=False)
@@ -140,7 +145,7 @@ def progress_chart(results: Sequence[RunResult], colours: dict[str, str]) -> go.
     figure = _figure(height=340)
     for result in results:
         times, done = _done(result)
-        whole = result.parent.qty_lots / result.parent.lots_per_unit
+        whole = result.facts.qty_lots / result.facts.lots_per_unit
         figure.add_scatter(
             x=times,
             y=[value / whole for value in done],
@@ -159,7 +164,11 @@ def cost_chart(results: Sequence[RunResult], colours: dict[str, str]) -> go.Figu
     rows = [
         (f"{result.policy}<br><span style='color:{MUTED}'>{against}</span>", cost, colours[result.policy])
         for result in results
-        for against, cost in (("against arrival", result.shortfall), ("against VWAP", result.slippage))
+        for against, cost in (
+            ("against arrival", result.figures.shortfall),
+            ("against VWAP", result.figures.slippage),
+        )
+        if cost is not None
     ]
     for label, cost, colour in rows:
         figure.add_scatter(
@@ -210,8 +219,9 @@ def _figure(height: int) -> go.Figure:
 
 
 def _over_time(figure: go.Figure, result: RunResult) -> go.Figure:
-    edge = (result.parent.end_ns - result.parent.start_ns) // 80
-    ends = _times((result.parent.start_ns - edge, max(result.parent.end_ns, result.last_fill_ns) + edge))
+    facts = result.facts
+    edge = (facts.end_ns - facts.start_ns) // 80
+    ends = _times((facts.start_ns - edge, result.last_ns + edge))
     figure.update_xaxes(title_text="Market time (UTC)", range=ends, tickformat="%H:%M:%S", nticks=8)
     return figure
 
@@ -221,19 +231,15 @@ def _times(times_ns: Any) -> list[datetime]:
     return [EPOCH + timedelta(microseconds=time_ns // 1000) for time_ns in times_ns]
 
 
-def _within(result: RunResult, trades: Sequence[Trade]) -> list[Trade]:
-    return [t for t in trades if result.parent.start_ns <= t.time_ns <= result.parent.end_ns]
-
-
 def _done(result: RunResult) -> tuple[list[datetime], list[float]]:
     """Steps of the quantity done, from the start to the end of the parent."""
-    unit, total = result.parent.lots_per_unit, 0
-    times, done = [result.parent.start_ns], [0.0]
-    for fill in sorted(result.fills, key=lambda f: f.time_ns):
-        total += fill.qty_lots
+    unit, total = result.facts.lots_per_unit, 0
+    times, done = [result.facts.start_ns], [0.0]
+    for fill in sorted(result.facts.fills, key=lambda f: f.time_ns):
+        total += fill.lots
         times.append(fill.time_ns)
         done.append(total / unit)
-    times.append(max(result.parent.end_ns, result.last_fill_ns))
+    times.append(result.last_ns)
     done.append(total / unit)
     return _times(times), done
 
@@ -241,8 +247,8 @@ def _done(result: RunResult) -> tuple[list[datetime], list[float]]:
 def _fill_marks(
     fills: Sequence[Fill], name: str, colour: str, largest: int, lots_per_unit: int
 ) -> dict[str, Any]:
-    hollow = fills[0].liquidity is Liquidity.ADDED
-    sizes = [max(SMALLEST_MARK, LARGEST_MARK * (fill.qty_lots / largest) ** 0.5) for fill in fills]
+    hollow = fills[0].liquidity == ADDED
+    sizes = [max(SMALLEST_MARK, LARGEST_MARK * (fill.lots / largest) ** 0.5) for fill in fills]
     return {
         "x": _times(f.time_ns for f in fills),
         "y": [f.price_nanos / NANOS for f in fills],
@@ -254,7 +260,7 @@ def _fill_marks(
             "opacity": 1.0 if hollow else 0.78,
             "line": {"color": colour if hollow else "#ffffff", "width": 1.8 if hollow else 0.8},
         },
-        "customdata": [f.qty_lots / lots_per_unit for f in fills],
+        "customdata": [f.lots / lots_per_unit for f in fills],
         "hovertemplate": name + "<br>%{x|%H:%M:%S.%L}<br>%{customdata:.4f} at %{y:,.2f}<extra></extra>",
     }
 

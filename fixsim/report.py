@@ -15,7 +15,8 @@ from string import Template
 import plotly.graph_objects as go
 
 from fixsim import charts
-from fixsim.runresult import NANOS, Cost, RunResult
+from fixsim.runresult import NANOS, RunResult
+from router.tca import Cost
 
 CAUTION = (
     "One path proves nothing. These figures come from a single recording and a single seed, in a simulator: "
@@ -27,7 +28,7 @@ HIGH_PARTICIPATION = 0.20
 
 def caution(results: Sequence[RunResult]) -> str:
     """The sentence that belongs under every table of figures from one path."""
-    highest = max((result.participation for result in results), default=0.0)
+    highest = max((result.figures.participation or 0.0 for result in results), default=0.0)
     if highest <= HIGH_PARTICIPATION:
         return CAUTION
     return (
@@ -49,8 +50,6 @@ def render(results: Sequence[RunResult]) -> str:
     if not results:
         raise ValueError("a report needs at least one run")
     venues, policies = charts.venue_colours(results), charts.policy_colours(results)
-    first = results[0].parent
-    quantity = f"{first.qty_lots / first.lots_per_unit:,.8g} {first.unit}"
     page = Template(files("fixsim").joinpath("report.html").read_text(encoding="utf-8"))
     overlay = ""
     if len(results) > 1:
@@ -59,7 +58,7 @@ def render(results: Sequence[RunResult]) -> str:
             _panel("Cost", charts.cost_chart(results, policies)),
         )
     return page.substitute(
-        title=escape(f"{first.verb} {quantity} · {first.symbol}"),
+        title=escape(f"{results[0].title} · {results[0].symbol}"),
         subtitle=escape(_subtitle(results)),
         verdict=_verdict(results),
         caution=escape(caution(results)),
@@ -71,12 +70,12 @@ def render(results: Sequence[RunResult]) -> str:
 
 
 def _subtitle(results: Sequence[RunResult]) -> str:
-    parent = results[0].parent
-    start, end = (charts.EPOCH + timedelta(microseconds=t // 1000) for t in (parent.start_ns, parent.end_ns))
-    limit = "no limit" if parent.limit_nanos is None else f"limit {parent.limit_nanos / NANOS:,.2f}"
+    first, facts = results[0], results[0].facts
+    start, end = (charts.EPOCH + timedelta(microseconds=t // 1000) for t in (facts.start_ns, facts.end_ns))
+    limit = "no limit" if first.limit_nanos is None else f"limit {first.limit_nanos / NANOS:,.2f}"
     return (
         f"{start:%d %B %Y}, {start:%H:%M:%S} to {end:%H:%M:%S} UTC · {limit} · "
-        f"parent {parent.parent_id} · seed {results[0].seed}"
+        f"parent {facts.parent_id} · seed {first.seed}"
     )
 
 
@@ -99,7 +98,7 @@ def _verdict(results: Sequence[RunResult]) -> str:
 
 
 def _table(results: Sequence[RunResult], colours: dict[str, str]) -> str:
-    currency = escape(results[0].parent.currency)
+    currency = escape(results[0].currency)
     units = f"<th>gross bp</th><th>net bp</th><th>gross {currency}</th><th>net {currency}</th>"
     head = (
         '<tr><th rowspan="2">Policy</th><th rowspan="2">Done</th><th rowspan="2">Average price</th>'
@@ -109,19 +108,29 @@ def _table(results: Sequence[RunResult], colours: dict[str, str]) -> str:
     )
     rows = "".join(
         f'<tr><td><i style="background:{colours[r.policy]}"></i>{escape(r.policy)}</td>'
-        f"<td>{r.completion:.1%}</td><td>{r.average_nanos / NANOS:,.2f}</td>"
-        f"{_cost(r.shortfall)}{_cost(r.slippage)}"
-        f"<td>{r.fees_nanos / NANOS:,.2f}</td><td>{r.participation:.1%}</td></tr>"
+        f"<td>{r.figures.completion:.1%}</td><td>{_plain(r.figures.average)}</td>"
+        f"{_cost(r.figures.shortfall)}{_cost(r.figures.slippage)}"
+        f"<td>{r.figures.fees_money:,.2f}</td><td>{_share(r.figures.participation)}</td></tr>"
         for r in results
     )
     return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
 
-def _cost(cost: Cost) -> str:
+def _cost(cost: Cost | None) -> str:
+    if cost is None:  # nothing filled, or nothing traded
+        return "<td>–</td>" * 4
     return (
         f"<td>{_signed(cost.gross_bp)}</td><td><b>{_signed(cost.net_bp)}</b></td>"
         f"<td>{_signed(cost.gross_money)}</td><td><b>{_signed(cost.net_money)}</b></td>"
     )
+
+
+def _plain(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.2f}"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"
 
 
 def _signed(value: float) -> str:
@@ -129,12 +138,13 @@ def _signed(value: float) -> str:
 
 
 def _run(result: RunResult, venues: dict[str, str], colour: str) -> str:
-    parent = result.parent
+    figures, unit = result.figures, result.facts.lots_per_unit
     facts = (
-        f"{len(result.fills):,} fills · {result.decisions:,} decisions, "
-        f"{result.fallback_decisions:,} by the fallback · arrival {result.arrival_nanos / NANOS:,.3f} · "
-        f"average {result.average_nanos / NANOS:,.3f} · "
-        f"market volume {result.market_lots / parent.lots_per_unit:,.2f} {parent.unit} · "
+        f"{len(result.facts.fills):,} fills · {result.decisions:,} decisions, "
+        f"{result.fallback_decisions:,} by the fallback · "
+        f"arrival {result.facts.arrival_nanos / NANOS:,.3f} · "
+        f"average {_plain(figures.average)} · "
+        f"market volume {figures.market_lots / unit:,.2f} {result.unit} · "
         f"{result.wall_s:.1f} s of wall clock"
     )
     differences = "".join(f"<li>{escape(line)}</li>" for line in result.agreement.differences)

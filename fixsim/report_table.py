@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from fixsim.report import caution
-from fixsim.runresult import NANOS, Cost, RunResult, venues_of
+from fixsim.runresult import RunResult, venues_of
+from router.tca import Cost
 
 SHOWN_DIFFERENCES = 10
 
@@ -26,10 +27,9 @@ def summary(results: Sequence[RunResult]) -> RenderableType:
 
 
 def _table(results: Sequence[RunResult]) -> Table:
-    parent = results[0].parent
-    quantity = f"{parent.qty_lots / parent.lots_per_unit:,.8g} {parent.unit}"
+    first = results[0]
     table = Table(
-        title=f"{parent.verb} {quantity} {parent.symbol} (costs are positive when they hurt)",
+        title=f"{first.title}, {first.symbol} (costs are positive when they hurt)",
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,
@@ -41,28 +41,32 @@ def _table(results: Sequence[RunResult]) -> Table:
         "average",
         "shortfall\ngross bp",
         "\nnet bp",
-        f"\nnet {parent.currency}",
+        f"\nnet {first.currency}",
         "vs VWAP\ngross bp",
         "\nnet bp",
-        f"\nnet {parent.currency}",
+        f"\nnet {first.currency}",
         "partic-\nipation",
-        *(f"{venue}\n{parent.unit}" for venue in venues_of(results)),
+        *(f"{venue}\n{first.unit}" for venue in venues_of(results)),
     ):
         table.add_column(name, justify="right", no_wrap=True)
     for result in results:
+        figures = result.figures
+        lots = {venue.venue: venue.lots for venue in figures.venues}
         table.add_row(
             result.policy,
-            Text(f"{result.completion:.1%}", style="" if result.is_complete else "bold red"),
-            f"{result.average_nanos / NANOS:,.2f}",
-            *_cost(result.shortfall),
-            *_cost(result.slippage),
-            f"{result.participation:.1%}",
-            *(f"{result.lots_at(venue) / parent.lots_per_unit:.3f}" for venue in venues_of(results)),
+            Text(f"{figures.completion:.1%}", style="" if result.is_complete else "bold red"),
+            "–" if figures.average is None else f"{figures.average:,.2f}",
+            *_cost(figures.shortfall),
+            *_cost(figures.slippage),
+            "–" if figures.participation is None else f"{figures.participation:.1%}",
+            *(f"{lots.get(venue, 0) / first.facts.lots_per_unit:.3f}" for venue in venues_of(results)),
         )
     return table
 
 
-def _cost(cost: Cost) -> tuple[str, str, str]:
+def _cost(cost: Cost | None) -> tuple[str, str, str]:
+    if cost is None:  # nothing filled, or nothing traded
+        return "–", "–", "–"
     return f"{cost.gross_bp:+.2f}", f"{cost.net_bp:+.2f}", f"{cost.net_money:+,.2f}"
 
 
@@ -76,7 +80,7 @@ def _verdicts(results: Sequence[RunResult]) -> Text:
             "pass " if result.passed else "FAIL ", style="bold green" if result.passed else "bold red"
         )
         text.append(
-            f"{result.policy}: {len(result.fills):,} fills, {result.fallback_decisions:,} of "
+            f"{result.policy}: {len(result.facts.fills):,} fills, {result.fallback_decisions:,} of "
             f"{result.decisions:,} decisions by the fallback; "
         )
         if agreement.agrees:

@@ -14,41 +14,21 @@ from rich.console import Console
 from fixsim import charts
 from fixsim.report import CAUTION, caution, render, write_report
 from fixsim.report_table import SHOWN_DIFFERENCES, summary
-from fixsim.runresult import (
-    NANOS,
-    Agreement,
-    Cost,
-    Fill,
-    Liquidity,
-    MarketPoint,
-    ParentOrder,
-    RunResult,
-    SchedulePoint,
-    Trade,
-    venues_of,
-)
+from fixsim.runresult import NANOS, Agreement, MarketPoint, RunResult
+from router.shortfall import Fill, Trade
+from router.tca import ADDED, REMOVED, Facts, Target, figures
 
 START = 1_531_514_850 * NANOS
 LENGTH_S = 480
 LOTS = 100_000_000
-PARENT = ParentOrder(
-    parent_id="P1",
-    symbol="BTC-USD",
-    sign=1,
-    qty_lots=10 * LOTS,
-    limit_nanos=None,
-    start_ns=START,
-    end_ns=START + LENGTH_S * NANOS,
-    lots_per_unit=LOTS,
-    unit="BTC",
-    currency="USD",
-)
+QTY = 10 * LOTS
+END = START + LENGTH_S * NANOS
 
 PLACES = [
-    ("XLIT1", Liquidity.ADDED),
-    ("XLIT1", Liquidity.REMOVED),
-    ("XLIT2", Liquidity.REMOVED),
-    ("XDRK", Liquidity.ADDED),
+    ("XLIT1", ADDED),
+    ("XLIT1", REMOVED),
+    ("XLIT2", REMOVED),
+    ("XDRK", ADDED),
 ]
 
 
@@ -60,45 +40,55 @@ def run(policy: str = "Almgren–Chriss", strategy: int = 1002, fills: int = 40,
         price += chance.choice((-1, 0, 0, 0, 0, 1)) * 180_000_000
         mids.append(MarketPoint(START + step * NANOS // 4, price))
         if step % 4 == 0:
-            trades.append(Trade(mids[-1].time_ns, price + chance.choice((-1, 1)) * 5_000_000, LOTS // 5))
+            trades.append(Trade(mids[-1].time_ns, price + chance.choice((-1, 1)) * 5_000_000, LOTS // 4))
     executed = []
     for number in range(fills):
         mid = mids[int(len(mids) * (number / max(fills, 1)) ** 1.5)]
         venue, liquidity = chance.choice(PLACES)
-        executed.append(
-            Fill(
-                mid.time_ns,
-                venue,
-                mid.mid_nanos + 5_000_000,
-                PARENT.qty_lots // fills,
-                liquidity,
-                NANOS // 20,
-            )
-        )
+        price, lots = mid.mid_nanos + NANOS // 200, QTY // fills
+        executed.append(Fill(mid.time_ns, price, lots, NANOS // 20, venue, liquidity))
     schedule = [
-        SchedulePoint(START + s * NANOS, int(PARENT.qty_lots * (1 - (1 - s / LENGTH_S) ** 2)))
-        for s in range(LENGTH_S + 1)
+        Target(START + s * NANOS, int(QTY * (1 - (1 - s / LENGTH_S) ** 2))) for s in range(LENGTH_S + 1)
     ]
+    facts = Facts(
+        parent_id="P1",
+        sign=1,
+        qty_lots=QTY,
+        lots_per_unit=LOTS,
+        arrival_nanos=6_200 * NANOS,
+        start_ns=START,
+        end_ns=END,
+        fills=executed,
+        trades=trades,
+        schedule=schedule,
+        end_nanos=mids[-1].mid_nanos,
+    )
+    return result_of(facts, policy, strategy, mids, seed)
+
+
+def result_of(facts: Facts, policy: str, strategy: int, mids: list[MarketPoint], seed: int = 7) -> RunResult:
     return RunResult(
         policy=policy,
         strategy=strategy,
         seed=seed,
-        parent=PARENT,
-        arrival_nanos=6_200 * NANOS,
-        vwap_nanos=6_201 * NANOS,
-        schedule=schedule,
-        fills=executed,
+        symbol="BTC-USD",
+        unit="BTC",
+        currency="USD",
+        limit_nanos=None,
+        facts=facts,
+        figures=figures(facts),
         mids=mids,
-        trades=trades,
-        shortfall=Cost(3.21, 3.84, 199.02, 238.08),
-        slippage=Cost(-0.42, 0.21, -26.04, 13.02),
-        market_lots=120 * LOTS,
         decisions=480,
         fallback_decisions=0,
-        agreement=Agreement(orders=61, fills=fills, differences=()),
+        agreement=Agreement(orders=61, fills=len(facts.fills), differences=()),
         journal_sha256="5f" * 32,
         wall_s=57.4,
     )
+
+
+def changed(result: RunResult, **facts: object) -> RunResult:
+    """The run with other facts, and the figures that follow from them."""
+    return result_of(replace(result.facts, **facts), result.policy, result.strategy, list(result.mids))  # type: ignore[arg-type]
 
 
 def three() -> list[RunResult]:
@@ -127,8 +117,8 @@ def test_the_page_says_who_worked_what_and_that_one_path_proves_nothing() -> Non
     for policy in ("Almgren–Chriss", "TWAP", "submit and leave"):
         assert policy in page
     assert CAUTION.replace("'", "&#x27;") in page
-    assert "+3.84" in page
-    assert "−26.04" in page
+    cost = three()[0].figures.shortfall
+    assert f"{cost.net_bp:+.2f}".replace("-", "−") in page
 
 
 def test_a_page_of_one_run_has_no_comparison_chart() -> None:
@@ -161,12 +151,14 @@ def test_no_run_is_not_a_report() -> None:
 
 def test_a_large_share_of_the_volume_is_called_out() -> None:
     assert caution([run()]) == CAUTION
-    assert "At 33% of the volume traded" in caution([replace(run(), market_lots=30 * LOTS)])
+    assert "At 33% of the volume traded" in caution(
+        [changed(run(), trades=[Trade(START, 6_200 * NANOS, 30 * LOTS)])]
+    )
 
 
 def test_the_table_has_a_row_a_policy_and_a_verdict_for_each() -> None:
     text = printed(three())
-    assert "Buy 10 BTC BTC-USD" in text
+    assert "Buy 10 BTC, BTC-USD" in text
     assert text.count("pass ") == 3
     assert "records agree on 61 orders and 40 fills" in text
     assert "One path proves nothing" in text
@@ -184,21 +176,13 @@ def test_the_table_names_the_first_differences_and_counts_the_rest() -> None:
     "broken",
     [
         {"fallback_decisions": 1},
-        {"fills": ()},
         {"agreement": Agreement(1, 1, ("order S1: status differs",))},
     ],
 )
 def test_a_run_passes_only_if_complete_by_the_policy_alone_and_agreed(broken: dict[str, object]) -> None:
     assert run().passed
     assert not replace(run(), **broken).passed  # type: ignore[arg-type]
-
-
-def test_figures_follow_from_the_fills() -> None:
-    result = run()
-    assert result.filled_lots == 10 * LOTS
-    assert sum(result.lots_at(venue) for venue in venues_of([result])) == result.filled_lots
-    assert result.participation == pytest.approx(10 / 120)
-    assert result.fees_nanos == 40 * NANOS // 20
+    assert not run(fills=0).passed
 
 
 def test_a_venue_keeps_its_colour_in_every_chart() -> None:
@@ -222,9 +206,8 @@ def test_every_axis_with_a_quantity_names_its_unit() -> None:
 
 
 def test_the_schedule_chart_ends_where_the_fills_end() -> None:
-    late = replace(
-        run(fills=1), fills=(Fill(PARENT.end_ns + NANOS, "XLIT1", 1, PARENT.qty_lots, Liquidity.ADDED, 0),)
-    )
+    last = Fill(END + NANOS, 6_200 * NANOS, QTY, 0, "XLIT1", ADDED)
+    late = changed(run(), fills=(last,))
     done = charts.schedule_chart(late, "#000").data[1]
     assert done.y[-1] == 10.0
     assert done.x[-1] == done.x[-2]

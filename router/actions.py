@@ -14,11 +14,14 @@ and hash (ACTION_SCHEMA, ACTION_HASH). Units: px half ticks (a tick is 2), lots.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
+from numba import njit
 
 from risk.order import NewOrder, OrdType, TimeInForce
 from router.book import V_MAX, Books, Flags, Ints
@@ -54,9 +57,12 @@ from router.routing.target import (
 
 __all__ = [
     "ACTIONS", "ACTION_HASH", "ACTION_SCHEMA", "CROSS", "FIRST", "HARD", "IMPROVE", "JOIN", "MID", "NULL",
-    "PRICES", "SIZES", "SLOTS", "WITHDRAW", "A", "Action", "Diff", "Resting", "Slice", "decode", "diff",
-    "encode", "kind_of", "mask", "plan", "portion", "prices", "set_children", "target_lots",
+    "PRICES", "SIZES", "SLOTS", "WITHDRAW", "A", "Action", "BadAnswer", "Choice", "Diff", "Resting", "Slice",
+    "choose", "decode", "diff", "draw", "encode", "kind_of", "mask", "plan", "portion", "prices",
+    "set_children", "target_lots",
 ]
+
+Answers = npt.NDArray[np.float32]
 
 PRICES = ("join", "improve", "mid", "cross")
 A = FIRST + len(SIZES) * len(PRICES) * SLOTS
@@ -240,3 +246,94 @@ def diff(target: list[Slice] | None, children: Sequence[Resting], round_lots: in
         if lots > 0:
             new.append(s._replace(qty_lots=lots) if lots != s.qty_lots else s)
     return Diff([], new, waits=False)
+
+
+class Choice(NamedTuple):
+    """What was chosen from an answer, and with what probability it was (1 at temperature 0)."""
+
+    action: int
+    propensity: float
+
+
+class BadAnswer(NamedTuple):
+    """An answer that must not be used; the parent's fallback decides instead."""
+
+    reason: str
+
+
+@njit(cache=True, nogil=True)
+def _judge(logits: Answers, allowed: Flags, value: Answers, action_value: Answers) -> tuple[int, int]:
+    """(fault, the action it is about) or (0, best allowed action; the first of equals)."""
+    best = -1
+    for a in range(allowed.shape[0]):
+        if not math.isfinite(action_value[a]):
+            return 3, a
+        x = logits[a]
+        if allowed[a]:
+            if not math.isfinite(x):
+                return 1, a
+            if best < 0 or x > logits[best]:
+                best = a
+        elif x != -math.inf:
+            return 2, a
+    if not math.isfinite(value[0]):
+        return 4, 0
+    return (5, 0) if best < 0 else (0, best)
+
+
+_FAULTS = {
+    1: "logits[{a}] ({name}) is {x} where the action is allowed; finite expected",
+    2: "logits[{a}] ({name}) is {x} where the action is masked; -inf expected",
+    3: "action_value[{a}] ({name}) is not finite",
+    4: "value is not finite",
+    5: "no action is allowed",
+}
+
+
+@njit(cache=True, nogil=True)
+def _sample(logits: Answers, allowed: Flags, best: int, temperature: float, draw: float) -> tuple[int, float]:
+    """Softmax at `temperature` over the allowed actions, by inversion of draw in [0, 1)."""
+    total = 0.0
+    for a in range(allowed.shape[0]):
+        if allowed[a]:
+            total += math.exp((logits[a] - logits[best]) / temperature)
+    below = 0.0
+    last = best
+    for a in range(allowed.shape[0]):
+        if allowed[a]:
+            weight = math.exp((logits[a] - logits[best]) / temperature)
+            below += weight
+            if weight > 0.0:
+                last = a
+            if below > draw * total:
+                return a, weight / total
+    return last, math.exp((logits[last] - logits[best]) / temperature) / total
+
+
+def draw(seed: int, counter: int) -> float:
+    """A number in [0, 1) that depends on nothing but seed and counter: a replay draws it again."""
+    words = seed.to_bytes(8, "little") + counter.to_bytes(8, "little")
+    return (int.from_bytes(hashlib.blake2b(words, digest_size=8).digest(), "little") >> 11) * 2.0**-53
+
+
+def choose(
+    logits: Answers, value: Answers, action_value: Answers, allowed: Flags,
+    temperature: float, seed: int, counter: int,
+) -> Choice | BadAnswer:
+    """One allowed action from an answer (float32[A], [1], [A]): the best at temperature 0, else drawn.
+
+    `seed` and `counter` (the decision's number) make the draw; at temperature 0 they are not looked at.
+    """
+    fault, a = _judge(logits, allowed, value, action_value)
+    if fault:
+        x = float(logits[a])
+        return BadAnswer(_FAULTS[fault].format(a=a, name=ACTIONS[a], x=x))
+    if temperature <= 0.0:
+        return Choice(a, 1.0)
+    return Choice(*_sample(logits, allowed, a, temperature, draw(seed, counter)))
+
+
+def warm() -> None:
+    """Compile the kernels with the types of real use."""
+    numbers, allowed = np.zeros(A, np.float32), np.ones(A, np.bool_)
+    choose(numbers, numbers, numbers, allowed, 1.0, 0, 0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Final, Never, TypeVar, final
+from typing import Any, Final, Never, Self, TypeVar, final
 
 from risk.admission import PARENT_RULES, Arrival, unknown_symbol
 from risk.checks import RULES, parent_not_open, parent_share_lots
@@ -42,7 +42,7 @@ class Approved(tuple[T, str, int, int]):
 
     __slots__ = ()
 
-    def __new__(cls, only_the_gate_makes_these: Never) -> Never:
+    def __new__(cls, only_the_gate_makes_these: Never) -> Self:
         raise TypeError("an Approved is made by risk.gate.Gate alone")
 
     def __init_subclass__(cls) -> None:

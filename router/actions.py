@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from risk.envelope import Envelope
 from risk.order import NewOrder, OrdType, TimeInForce
 from router.book import V_MAX, Books, Flags, Ints
 from router.features import (
@@ -58,11 +59,13 @@ from router.routing.target import (
 __all__ = [
     "ACTIONS", "ACTION_HASH", "ACTION_SCHEMA", "CROSS", "FIRST", "HARD", "IMPROVE", "JOIN", "MID", "NULL",
     "PRICES", "SIZES", "SLOTS", "WITHDRAW", "A", "Action", "BadAnswer", "Choice", "Diff", "Resting", "Slice",
-    "choose", "decode", "diff", "draw", "encode", "kind_of", "mask", "plan", "portion", "prices",
+    "choose", "decode", "diff", "draw", "encode", "fill_caps", "kind_of", "mask", "plan", "portion", "prices",
     "set_children", "target_lots",
 ]
 
 Answers = npt.NDArray[np.float32]
+
+CONSERVATION = 6  # the control (controls.md) by which a parent's own children take up its room
 
 PRICES = ("join", "improve", "mid", "cross")
 A = FIRST + len(SIZES) * len(PRICES) * SLOTS
@@ -184,6 +187,28 @@ def set_children(tick: TickState, mine: Iterable[Resting], others: Iterable[Rest
         tick.add_order(child.venue, child.px, child.leaves, OTHERS)
     tick.i[WORKING] = working
     tick.i[UNKNOWN] = unknown
+
+
+def fill_caps(
+    envelopes: Sequence[Envelope | None], px: Ints, tick_nanos: int, limit_nanos: int | None, caps: Ints
+) -> None:
+    """caps[V_MAX, 4] from the gate's envelope of each slot (None: no such venue) at the prices of `prices`.
+
+    Only a refusal for want of room in the parent can be lifted by releasing its own children: 0, else HARD.
+    """
+    caps.fill(HARD)
+    legal = px.tolist()
+    for v, envelope in enumerate(envelopes):
+        if envelope is None:
+            continue
+        if envelope.max_lots == 0:
+            if envelope.reason is not None and envelope.reason.number == CONSERVATION:
+                caps[v] = 0
+            continue
+        for price, half_ticks in enumerate(legal[v]):
+            if half_ticks > 0:
+                nanos = limit_nanos if price == MID else half_ticks * tick_nanos // 2
+                caps[v, price] = envelope.cap_lots(nanos) or HARD
 
 
 @dataclass(frozen=True, slots=True)

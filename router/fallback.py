@@ -42,7 +42,7 @@ def fallback(i: Ints, allowed: Flags) -> int:
 
 
 def _by_size(price: int, lots: int, base: int) -> list[int]:
-    """Actions at the router's best: the least size that covers `lots` of the base, then smaller, then larger."""
+    """Actions at the router's best: the least size that covers `lots`, then smaller, then larger ones."""
     first = next((k for k, size in enumerate(SIZES) if base * size >= 100 * lots), len(SIZES) - 1)
     order = [*range(first, -1, -1), *range(first + 1, len(SIZES))]
     return [encode(SIZES[k], price) for k in order]

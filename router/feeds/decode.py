@@ -50,7 +50,7 @@ Feed = Any  # the one row of an array of FEED, inside kernels
 
 _NOT_DECIMAL, _PRICE_RANGE, _OFF_TICK, _QTY_RANGE, _OFF_LOT = 1, 2, 3, 4, 5
 _SYMBOL, _COUNT, _ACTION, _KIND, _ORDER, _NO_PRICE, _NO_QTY = 6, 7, 8, 9, 10, 11, 12
-_TOO_MANY, _UNKNOWN_LEVEL, _NO_COUNT = 13, 14, 15
+_TOO_MANY, _UNKNOWN_LEVEL, _NO_COUNT, _NO_KIND = 13, 14, 15, 16
 RULES = (
     "",
     "must be a plain unsigned decimal",
@@ -68,6 +68,7 @@ RULES = (
     f"must be at most {MAX_ENTRIES}",
     "cannot follow from the levels held",
     "has no NoMDEntries(268) before its entries",
+    "has no MDEntryType(269)",
 )
 
 
@@ -155,7 +156,7 @@ def _same(raw: Bytes, start: int, end: int, other: Bytes, size: int) -> bool:
 def _close_entry(feed: Feed, i: int, seen: int, at: int) -> bool:
     """An entry has its type, its price, and (unless it is deleted) its quantity; seen: bits 1, 2, 4."""
     if seen & 1 == 0:
-        return _refuse(feed, _KIND, at)
+        return _refuse(feed, _NO_KIND, at)
     if seen & 2 == 0:
         return _refuse(feed, _NO_PRICE, at)
     if seen & 4 == 0 and feed.entries[i].action != DELETE:

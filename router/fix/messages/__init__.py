@@ -1,0 +1,49 @@
+"""Typed messages: frozen, in the project's units, with `parse` from the wire and `body` to it."""
+
+from router.fix.messages.fields import FieldError, Instruments, Quantum
+from router.fix.messages.marketdata import (
+    MarketDataRequest,
+    MarketDataRequestReject,
+    build_incremental,
+    build_snapshot,
+)
+from router.fix.messages.orders import (
+    MIDPOINT_PEG,
+    NewOrderSingle,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    OrderStatusRequest,
+    order_body,
+)
+from router.fix.messages.rejects import BusinessMessageReject
+from router.fix.messages.reports import (
+    CxlRejResponseTo,
+    ExecType,
+    ExecutionReport,
+    LastLiquidity,
+    OrderCancelReject,
+    OrdStatus,
+)
+
+__all__ = [
+    "MIDPOINT_PEG",
+    "BusinessMessageReject",
+    "CxlRejResponseTo",
+    "ExecType",
+    "ExecutionReport",
+    "FieldError",
+    "Instruments",
+    "LastLiquidity",
+    "MarketDataRequest",
+    "MarketDataRequestReject",
+    "NewOrderSingle",
+    "OrdStatus",
+    "OrderCancelReject",
+    "OrderCancelReplaceRequest",
+    "OrderCancelRequest",
+    "OrderStatusRequest",
+    "Quantum",
+    "build_incremental",
+    "build_snapshot",
+    "order_body",
+]

@@ -1,0 +1,262 @@
+"""What comes back about orders: ExecutionReport(8) and OrderCancelReject(9).
+
+Prices and amounts are nanos, quantities lots, times ns. `parse` raises FieldError; `body` gives the fields
+after the header.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import ClassVar, Final, NamedTuple
+
+from risk.order import OrdType, Side, TimeInForce
+from router.fix import tags
+from router.fix.codec import Message
+from router.fix.decimals import lots_to_wire, nanos_to_wire, time_to_wire
+from router.fix.messages.fields import (
+    ORD_TYPES,
+    REQUIRED_TAG_MISSING,
+    SIDES,
+    TIMES_IN_FORCE,
+    FieldError,
+    Fields,
+    Instruments,
+    Layout,
+    joined,
+)
+
+
+class ExecType(StrEnum):
+    """ExecType(150), FIX 4.4."""
+
+    NEW = "0"
+    DONE_FOR_DAY = "3"
+    CANCELED = "4"
+    REPLACED = "5"
+    PENDING_CANCEL = "6"
+    STOPPED = "7"
+    REJECTED = "8"
+    SUSPENDED = "9"
+    PENDING_NEW = "A"
+    CALCULATED = "B"
+    EXPIRED = "C"
+    RESTATED = "D"
+    PENDING_REPLACE = "E"
+    TRADE = "F"
+    TRADE_CORRECT = "G"
+    TRADE_CANCEL = "H"
+    ORDER_STATUS = "I"
+
+
+class OrdStatus(StrEnum):
+    """OrdStatus(39), FIX 4.4."""
+
+    NEW = "0"
+    PARTIALLY_FILLED = "1"
+    FILLED = "2"
+    DONE_FOR_DAY = "3"
+    CANCELED = "4"
+    REPLACED = "5"
+    PENDING_CANCEL = "6"
+    STOPPED = "7"
+    REJECTED = "8"
+    SUSPENDED = "9"
+    PENDING_NEW = "A"
+    CALCULATED = "B"
+    EXPIRED = "C"
+    ACCEPTED_FOR_BIDDING = "D"
+    PENDING_REPLACE = "E"
+
+
+class LastLiquidity(IntEnum):
+    """LastLiquidityInd(851)."""
+
+    ADDED = 1
+    REMOVED = 2
+    ROUTED_OUT = 3
+
+
+class CxlRejResponseTo(StrEnum):
+    """CxlRejResponseTo(434)."""
+
+    CANCEL = "1"
+    REPLACE = "2"
+
+
+_EXEC_TYPES: Final = {kind.value.encode(): kind for kind in ExecType}
+_STATUSES: Final = {status.value.encode(): status for status in OrdStatus}
+_LIQUIDITY: Final = {str(kind.value).encode(): kind for kind in LastLiquidity}
+_RESPONSES: Final = {kind.value.encode(): kind for kind in CxlRejResponseTo}
+_REPORT: Final = Layout(
+    text=(
+        tags.ORDER_ID, tags.CL_ORD_ID, tags.ORIG_CL_ORD_ID, tags.EXEC_ID, tags.EXEC_TYPE, tags.ORD_STATUS,
+        tags.ACCOUNT, tags.SYMBOL, tags.SIDE, tags.ORD_TYPE, tags.TIME_IN_FORCE, tags.LAST_MKT, tags.TEXT,
+        tags.LAST_LIQUIDITY_IND,
+    ),
+    decimal=(
+        tags.ORDER_QTY, tags.PRICE, tags.LAST_QTY, tags.LAST_PX, tags.LEAVES_QTY, tags.CUM_QTY, tags.AVG_PX,
+        tags.COMMISSION, tags.ORD_REJ_REASON,
+    ),
+    time=(tags.TRANSACT_TIME,),
+)  # fmt: skip
+_CANCEL_REJECT: Final = Layout(
+    text=(
+        tags.ORDER_ID, tags.CL_ORD_ID, tags.ORIG_CL_ORD_ID, tags.ORD_STATUS, tags.CXL_REJ_RESPONSE_TO,
+        tags.ACCOUNT, tags.TEXT,
+    ),
+    decimal=(tags.CXL_REJ_REASON,),
+    time=(tags.TRANSACT_TIME,),
+)  # fmt: skip
+
+
+class ExecutionReport(NamedTuple):
+    """One report. A named tuple, since a frozen dataclass of this many fields takes three times as long to
+    make.
+
+    `qty_lots` is 0 where OrderQty is not stated; `last_qty_lots` and `last_px_nanos` are 0 unless there was a
+    trade; `commission_nanos` is absolute (CommType 3), below 0 for a rebate; `transact_time_ns` is 0 where
+    not stated.
+    """
+
+    order_id: str
+    exec_id: str
+    exec_type: ExecType
+    ord_status: OrdStatus
+    symbol: str
+    side: Side
+    leaves_lots: int
+    cum_lots: int
+    avg_px_nanos: int
+    cl_ord_id: str = ""
+    orig_cl_ord_id: str = ""
+    account: str = ""
+    qty_lots: int = 0
+    ord_type: OrdType | None = None
+    price_nanos: int | None = None
+    tif: TimeInForce | None = None
+    last_qty_lots: int = 0
+    last_px_nanos: int = 0
+    last_mkt: str = ""
+    transact_time_ns: int = 0
+    last_liquidity: LastLiquidity | None = None
+    ord_rej_reason: int | None = None
+    commission_nanos: int = 0
+    text: str = ""
+
+    @classmethod
+    def parse(cls, message: Message, instruments: Instruments) -> "ExecutionReport":
+        fields = _REPORT.read(message)
+        symbol, lots_per_unit = fields.symbol(instruments)
+        text, lots, nanos, choice = fields.text, fields.lots, fields.nanos, fields.choice
+        return cls(
+            fields.required(tags.ORDER_ID),
+            fields.required(tags.EXEC_ID),
+            fields.required_choice(tags.EXEC_TYPE, _EXEC_TYPES),
+            fields.required_choice(tags.ORD_STATUS, _STATUSES),
+            symbol,
+            fields.required_choice(tags.SIDE, SIDES),
+            _stated(fields, tags.LEAVES_QTY, lots_per_unit),
+            _stated(fields, tags.CUM_QTY, lots_per_unit),
+            nanos(tags.AVG_PX) or 0,
+            text(tags.CL_ORD_ID),
+            text(tags.ORIG_CL_ORD_ID),
+            text(tags.ACCOUNT),
+            lots(tags.ORDER_QTY, lots_per_unit) or 0,
+            choice(tags.ORD_TYPE, ORD_TYPES),
+            nanos(tags.PRICE),
+            choice(tags.TIME_IN_FORCE, TIMES_IN_FORCE),
+            lots(tags.LAST_QTY, lots_per_unit) or 0,
+            nanos(tags.LAST_PX) or 0,
+            text(tags.LAST_MKT),
+            fields.time_ns(tags.TRANSACT_TIME) or 0,
+            choice(tags.LAST_LIQUIDITY_IND, _LIQUIDITY),
+            fields.integer(tags.ORD_REJ_REASON),
+            nanos(tags.COMMISSION) or 0,
+            text(tags.TEXT),
+        )
+
+    def body(self, lots_per_unit: int) -> bytes:
+        traded = self.last_qty_lots != 0
+        return joined(
+            f"37={self.order_id}",
+            self.cl_ord_id and f"11={self.cl_ord_id}",
+            self.orig_cl_ord_id and f"41={self.orig_cl_ord_id}",
+            f"17={self.exec_id}",
+            f"150={self.exec_type.value}",
+            f"39={self.ord_status.value}",
+            b"103=%d" % self.ord_rej_reason if self.ord_rej_reason is not None else b"",
+            self.account and f"1={self.account}",
+            f"55={self.symbol}",
+            b"54=%d" % self.side,
+            b"38=" + lots_to_wire(self.qty_lots, lots_per_unit) if self.qty_lots else b"",
+            f"40={self.ord_type.value}" if self.ord_type is not None else b"",
+            b"44=" + nanos_to_wire(self.price_nanos) if self.price_nanos is not None else b"",
+            f"59={self.tif.value}" if self.tif is not None else b"",
+            b"32=" + lots_to_wire(self.last_qty_lots, lots_per_unit) if traded else b"",
+            b"31=" + nanos_to_wire(self.last_px_nanos) if traded else b"",
+            self.last_mkt and f"30={self.last_mkt}",
+            b"151=" + lots_to_wire(self.leaves_lots, lots_per_unit),
+            b"14=" + lots_to_wire(self.cum_lots, lots_per_unit),
+            b"6=" + nanos_to_wire(self.avg_px_nanos),
+            b"60=" + time_to_wire(self.transact_time_ns) if self.transact_time_ns else b"",
+            b"12=" + nanos_to_wire(self.commission_nanos) if self.commission_nanos else b"",
+            b"13=3" if self.commission_nanos else b"",
+            self.text and f"58={self.text}",
+            b"851=%d" % self.last_liquidity if self.last_liquidity is not None else b"",
+        )
+
+
+def _stated(fields: Fields, tag: int, lots_per_unit: int) -> int:
+    """A quantity that must be there, and not below zero."""
+    value = fields.lots(tag, lots_per_unit)
+    if value is None:
+        raise FieldError(tag, None, "is missing", REQUIRED_TAG_MISSING)
+    if value < 0:
+        raise FieldError(tag, fields.wire(tag), "is below zero")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCancelReject:
+    """A cancel or a replace was refused. `order_id` is NONE where the order is not known; then `ord_status`
+    is 8.
+    """
+
+    MSG_TYPE: ClassVar[bytes] = tags.ORDER_CANCEL_REJECT
+
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    ord_status: OrdStatus
+    response_to: CxlRejResponseTo
+    order_id: str = "NONE"
+    cxl_rej_reason: int | None = None
+    account: str = ""
+    transact_time_ns: int = 0
+    text: str = ""
+
+    @classmethod
+    def parse(cls, message: Message) -> "OrderCancelReject":
+        fields = _CANCEL_REJECT.read(message)
+        return cls(
+            cl_ord_id=fields.required(tags.CL_ORD_ID),
+            orig_cl_ord_id=fields.required(tags.ORIG_CL_ORD_ID),
+            ord_status=fields.required_choice(tags.ORD_STATUS, _STATUSES),
+            response_to=fields.required_choice(tags.CXL_REJ_RESPONSE_TO, _RESPONSES),
+            order_id=fields.required(tags.ORDER_ID),
+            cxl_rej_reason=fields.integer(tags.CXL_REJ_REASON),
+            account=fields.text(tags.ACCOUNT),
+            transact_time_ns=fields.time_ns(tags.TRANSACT_TIME) or 0,
+            text=fields.text(tags.TEXT),
+        )
+
+    def body(self) -> bytes:
+        return joined(
+            f"37={self.order_id}",
+            f"11={self.cl_ord_id}",
+            f"41={self.orig_cl_ord_id}",
+            f"39={self.ord_status.value}",
+            self.account and f"1={self.account}",
+            b"60=" + time_to_wire(self.transact_time_ns) if self.transact_time_ns else b"",
+            f"434={self.response_to.value}",
+            b"102=%d" % self.cxl_rej_reason if self.cxl_rej_reason is not None else b"",
+            self.text and f"58={self.text}",
+        )

@@ -236,7 +236,7 @@ class DarkBook:
         return order.leaves if order else 0
 
     def resting(self, sign: int) -> list[tuple[int, int]]:
-        """(key, leaves) of one side, in order of arrival: for tests and the venue's record, never published."""
+        """(key, leaves) of one side, in order of arrival. Never published: for the venue's own record."""
         return [(order.key, order.leaves) for order in self._sides[sign].values()]
 
     def digest(self) -> str:

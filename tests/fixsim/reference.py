@@ -1,11 +1,11 @@
-"""A market in plain Python that reads like the rule book. The kernels must agree with it on every stream of orders.
+"""A market in plain Python that reads like the rule book. The kernels must agree with it on any stream.
 
 1. A better price trades first; at one price, the order that came first.
 2. A trade is at the resting order's price, for the smaller quantity.
 3. A participant's order meets the orders of its own venue. A recorded order meets those of every venue.
 4. What a LIMIT leaves over rests; what a MARKET or IOC leaves over is gone; a FOK trades whole or not at all.
 5. Less quantity at the same price keeps the place in the queue. More, or another price, goes to its end.
-6. A recorded order rests at the venue of its ordinal. Its recorded cancel, or its recorded end, removes what rests.
+6. A recorded order rests at the venue of its ordinal. Its recorded cancel or end removes what rests.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class ReferenceMarket:
     arrivals: int = 0
 
     def __post_init__(self) -> None:
-        # (venue, sign) -> {sign * -px: {key: order}}: the best price is the first key, a queue is in insertion order
+        # (venue, sign) -> {sign * -px: {key: order}}: the best price is first, a queue is in insertion order
         self.books = {(venue, sign): SortedDict() for venue in range(self.venues) for sign in (1, -1)}
 
     # Rules 4 and 5: what participants may ask

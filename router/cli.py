@@ -22,6 +22,7 @@ from router.control import ControlError, ask
 from router.journal import JournalError, Kind, Record
 from router.journalfile import AlreadyRunning, Follower, records
 from router.journalfile import verify as verify_journal
+from router.lockstep import LockstepError
 from router.settings import Settings, load
 
 FOLLOW_S = 0.2
@@ -306,7 +307,7 @@ def main() -> None:
     """Entry point: faults that a person can mend are one line on stderr, without a traceback."""
     try:
         app()
-    except (SettingsError, ControlError, AlreadyRunning, JournalError) as error:
+    except (SettingsError, ControlError, AlreadyRunning, JournalError, LockstepError) as error:
         _fault(str(error))
     except OSError as error:
         _fault(f"{error.filename or 'router'}: {error.strerror or error}")

@@ -6,7 +6,7 @@ JSON lines over loopback TCP. A *stream* is one direction of a TCP connection, n
     us → {"join": "router"}
     coordinator → {"step": n, "now_ns": T, "streams": {stream: total, …}, "closed": [stream, …]}
     us → {"step": n, "sent": {stream: total, …}, "deadline_ns": D | null, "closed": [stream, …]}
-    coordinator → {"end": true}
+    coordinator → {"end": true} | {"refused": reason}
 
 On a step the participant waits until every stream named in `streams` has delivered its total (or is closed)
 and every one in `closed` has gone down; sets the clock; tells the owner of links that came up or went down
@@ -15,11 +15,11 @@ drains links in name order, fires what is due and dials; then answers. So what i
 the coordinator's word alone, not on how fast the operating system moved the bytes; a link that we accepted
 comes up in the step that first names its stream.
 
-`sent` also names, once, links that closed since the last answer; `closed` (left out when empty) lists both
-their streams. "closed" in a step is optional: a coordinator that sends the key (if only as []) promises to
-announce every close that it knows of, its own and those of other participants (also of one that died), and
-downs are then held until announced, so that they too happen in a known step. Without the key a down is told
-at the next step.
+`sent` names the links that the owner knows and, once, those that closed since the last answer and were not
+announced as closed; `closed` (left out when empty) lists both streams of the latter. "closed" in a step is
+optional: a coordinator that sends the key (if only as []) promises to announce every close that it knows of,
+its own and those of other participants (also of one that died), and downs are then held until announced, so
+that they too happen in a known step. Without the key a down is told at the next step.
 
 Nothing here needs a wall clock but one bound: a step whose bytes do not come within `stall_s` real seconds
 is an error. A kill does not wait for a step: the owner writes its cancels at once, and their bytes are in
@@ -115,8 +115,13 @@ class Participant(asyncio.Protocol):
     def link_down(self, link: Link, reason: str) -> None:
         stream = _towards_us(link)
         self._links.pop(stream, None)
-        self._downs[stream] = (link, reason)
-        self._gone[stream] = link
+        if link in self._ups and not link.received_bytes:
+            self._ups.remove(link)  # it never spoke: a stranger, whom nobody need hear of
+            self._past[stream] = None
+        else:
+            self._downs[stream] = (link, reason)
+            if link not in self._ups:
+                self._gone[stream] = link
         self._look()
 
     def messages_ready(self, link: Link) -> None:
@@ -147,6 +152,9 @@ class Participant(asyncio.Protocol):
     def _received(self, line: bytes) -> None:
         try:
             message = json.loads(line)
+            if "refused" in message:
+                self._fail(f"the clock link refused us: {message['refused']}")
+                return
             if message.get("end"):
                 self.leave()
                 self._owner.end()
@@ -222,7 +230,7 @@ class Participant(asyncio.Protocol):
             link, reason = self._downs.pop(stream)
             self._past[stream] = None
             if link in self._ups:
-                self._ups.remove(link)  # it never spoke: the owner did not know of it
+                self._ups.remove(link)  # never named in a step: the owner did not know of it
                 continue
             link.release(link.received_bytes)
             self._owner.link_down(link, reason)
@@ -230,17 +238,19 @@ class Participant(asyncio.Protocol):
             del self._past[next(iter(self._past))]
 
     def _answer(self, step: dict[str, Any]) -> None:
-        sent = {f"{link.ports[0]}>{link.ports[1]}": link.sent_bytes for link in self._links.values()}
+        sent = {_from_us(link): link.sent_bytes for link in self._links.values() if link not in self._ups}
         deadline_ns = self._owner.deadline_ns()
         answer: dict[str, Any] = {"step": step["step"], "sent": sent, "deadline_ns": deadline_ns}
         if self._gone:
+            known = step.get("closed", ())
             closed = []
             for stream, link in self._gone.items():
-                ours = f"{link.ports[0]}>{link.ports[1]}"
-                sent.setdefault(ours, link.sent_bytes)
-                closed += [ours, stream]
+                if stream not in known:
+                    sent.setdefault(_from_us(link), link.sent_bytes)
+                    closed += [_from_us(link), stream]
             self._gone.clear()
-            answer["closed"] = closed
+            if closed:
+                answer["closed"] = closed
         self._step = None
         self._stepping = False
         self.steps += 1
@@ -267,6 +277,10 @@ class Participant(asyncio.Protocol):
 
 def _towards_us(link: Link) -> str:
     return f"{link.ports[1]}>{link.ports[0]}"
+
+
+def _from_us(link: Link) -> str:
+    return f"{link.ports[0]}>{link.ports[1]}"
 
 
 def _by_ports(link: Link) -> tuple[int, int]:

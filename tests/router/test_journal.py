@@ -1,4 +1,4 @@
-"""The journal's format: what is appended reads back, and each way that bytes can end or be wrong is told apart."""
+"""The journal's format: what is appended reads back, and each way to end or be wrong is told apart."""
 
 import hashlib
 import timeit

@@ -26,6 +26,7 @@ from router.feeds.decode import (
     snapshot,
 )
 from router.fix.codec import Message, encode, parse
+from router.fix.messages.marketdata import SUBSCRIBE, UNSUBSCRIBE, MarketDataRequest
 
 REFUSED = -1  # in place of flags
 
@@ -93,13 +94,13 @@ class FixFeed:
         row["request"][v, : len(request)] = list(request)
         row["request_len"][v] = len(request)
         self._requests[v] = request
-        return self._body(request, b"1", depth)
+        return self._body(request, SUBSCRIBE, depth)
 
     def unsubscribe(self, v: int, depth: int) -> bytes | None:
         """The body that ends the request in force at slot v; None where none is."""
         request, self._requests[v] = self._requests[v], b""
         self._feeds[0]["request_len"][v] = 0
-        return self._body(request, b"2", depth) if request else None
+        return self._body(request, UNSUBSCRIBE, depth) if request else None
 
     def forget(self, v: int) -> None:
         """The session that carried slot v's request is gone, and the request with it."""
@@ -110,11 +111,10 @@ class FixFeed:
         """The MDReqID in force at slot v, empty where there is none."""
         return self._requests[v]
 
-    def _body(self, request: bytes, kind: bytes, depth: int) -> bytes:
-        return (
-            b"262=%b\x01263=%b\x01264=%d\x01265=1\x01267=3\x01269=0\x01269=1\x01269=2\x01146=1\x0155=%b\x01"
-            % (request, kind, depth, self.symbol.encode("ascii"))
-        )
+    def _body(self, request: bytes, subscription: int, depth: int) -> bytes:
+        return MarketDataRequest(
+            request.decode("ascii"), subscription, depth, ("0", "1", "2"), (self.symbol,)
+        ).body()
 
     def incremental(self, v: int, message: Message, now_ns: int) -> tuple[int, int, int, int, int, int]:
         """Apply an X: (flags or REFUSED; CBBO's bid_px, bid_qty, ask_px, ask_qty; last trade px)."""

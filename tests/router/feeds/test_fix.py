@@ -16,6 +16,7 @@ from router.book import ASK, BID, CROSSED, TOUCH, TRADED, V_MAX
 from router.feeds.decode import MAX_ENTRIES, OTHER_REQUEST
 from router.feeds.fix import REFUSED, FixFeed
 from router.fix.codec import Message, encode, parse
+from router.fix.messages.marketdata import build_incremental, build_snapshot
 
 BTC = Instrument("BTC-USD", 10_000_000, 10**8, 1, 1, 10**12, "USD")
 REQUEST = b"md-1"
@@ -241,6 +242,42 @@ class TestDecimals:
             assert flags == REFUSED or flags >= 0
             if flags == REFUSED:
                 assert made.feed.error(made.last).rule
+
+
+class TestWithTheWriters:
+    """What router/fix/messages writes is what is read."""
+
+    @given(
+        st.dictionaries(st.integers(1, 10**6), st.integers(1, 10**12), max_size=20),
+        st.lists(st.tuples(st.integers(1, 10**6), st.integers(0, 10**12)), max_size=20),
+    )
+    def test_snapshots_and_incrementals(self, bids: dict[int, int], changes: list[tuple[int, int]]) -> None:
+        made = Bench()
+        body = build_snapshot(
+            "md-1", BTC.symbol, *columns([(BID, px, qty) for px, qty in bids.items()]), BTC.tick_nanos, 10**8
+        )
+        assert made.feed.snapshot(0, message("W", body.decode().replace("\x01", "|")), 1) == TOUCH
+        held, rows, actions = dict(bids), [], []
+        for px, qty in changes:
+            if qty or px in held:
+                actions.append(2 if not qty else 1 if px in held else 0)
+                rows.append((BID, px, qty))
+                held.pop(px, None)
+                held |= {px: qty} if qty else {}
+        body = build_incremental(
+            "md-1", BTC.symbol, np.array(actions, np.int8), *columns(rows), BTC.tick_nanos, 10**8
+        )
+        assert made.x(body.decode().replace("\x01", "|")) >= 0
+        n = int(made.books[0]["n"][BID])
+        book_levels = zip(
+            made.books[0]["px"][BID, :n].tolist(), made.books[0]["qty"][BID, :n].tolist(), strict=True
+        )
+        assert list(book_levels) == sorted(held.items())
+
+
+def columns(rows: list[tuple[int, int, int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    kinds, pxs, qtys = zip(*rows, strict=True) if rows else ((), (), ())
+    return np.array(kinds, np.int8), np.array(pxs, np.int64), np.array(qtys, np.int64)
 
 
 class TestRequests:

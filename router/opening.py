@@ -1,0 +1,60 @@
+"""Makes the engine's sessions and books from its configuration, keeping the sessions of an earlier start.
+
+A session that lives on keeps its sequence numbers and what it may have to send again. D, F, G, H and V are
+never sent again to a venue: they are gap filled, and the engine decides afresh.
+"""
+
+from __future__ import annotations
+
+from risk.market import Market
+from router.config import SessionSpec
+from router.core import Core, Port, PortKind
+from router.fix import tags
+from router.fix.session import Session, SessionConfig
+from router.marketdata import FeedLimits, MarketData, Venue
+from router.outbox import Outbox
+
+DESK_RESENDS = frozenset({tags.EXECUTION_REPORT, tags.ORDER_CANCEL_REJECT, tags.BUSINESS_MESSAGE_REJECT})
+
+
+def open_ports(core: Core, old: Core | None) -> None:
+    """One port for each session, in the order of the configuration, which is their number in the journal."""
+    known = {} if old is None else {port.session.name: port.session for port in old.ports}
+    for index, spec in enumerate(core.config.sessions):
+        kind = PortKind(spec.kind)
+        config = _session_config(spec, kind)
+        session = known.get(spec.name)
+        if session is None or session.config != config:
+            session = (
+                Session(config) if session is None else Session(config, session.next_out, session.next_in)
+            )
+        elif old is not None and old.ports[index].up:
+            session.disconnected(core.now_ns)  # the process that held the connection is gone
+        port = Port(index, kind, spec.venue, session, Outbox(core.config.outbox_bound), bytes((index,)))
+        core.ports.append(port)
+        if kind is PortKind.ORDERS:
+            core.order_ports[spec.venue] = port
+        elif kind is PortKind.MARKET_DATA:
+            core.feed_ports[spec.venue] = port
+
+
+def _session_config(spec: SessionSpec, kind: PortKind) -> SessionConfig:
+    desk = kind is PortKind.DESK
+    return SessionConfig(
+        name=spec.name,
+        role="acceptor" if desk else "initiator",
+        sender_comp_id=spec.sender_comp_id,
+        target_comp_id=spec.target_comp_id,
+        begin_string=spec.begin_string,
+        heart_bt_int_s=spec.heart_bt_int_s,
+        resend=DESK_RESENDS if desk else frozenset(),
+    )
+
+
+def open_markets(core: Core) -> None:
+    """The books of each symbol, empty: they are asked for when the sessions are up."""
+    config = core.config
+    venues = [Venue(venue.name, venue.lit) for venue in config.venues]
+    for symbol in config.symbols:
+        limits = FeedLimits(silence_ns=config.market_data_stale_ns, depth=max(v.depth for v in config.venues))
+        core.markets[symbol] = MarketData(core.instruments[symbol], venues, Market(), limits)

@@ -1,4 +1,4 @@
-"""The states of a venue's feed, the moves between them, and what it asks for. Used by router/marketdata.py."""
+"""States of a venue's feed, the moves between them, and what it asks for. For router/marketdata.py."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Final, Never, Self, TypeVar, final
+from typing import Any, Final, Generic, Never, Self, TypeVar, final
 
 from risk.admission import PARENT_RULES, Arrival, unknown_symbol
 from risk.checks import RULES, parent_not_open, parent_share_lots
@@ -33,7 +33,7 @@ DESK_IDS_KEPT: Final = 65_536
 
 
 @final
-class Approved(tuple[T, str, int, int]):
+class Approved(tuple[Any, ...], Generic[T]):
     """Proof of a pass: the order, the limits it passed, when, and the how-manyth pass. Made by Gate alone.
 
     It cannot be constructed, changed, subclassed, copied or pickled; a test reads the sources for other ways.
@@ -53,19 +53,23 @@ class Approved(tuple[T, str, int, int]):
 
     @property
     def order(self) -> T:
-        return self[0]
+        order: T = self[0]
+        return order
 
     @property
     def limits_hash(self) -> str:
-        return self[1]
+        limits_hash: str = self[1]
+        return limits_hash
 
     @property
     def approved_ns(self) -> int:
-        return self[2]
+        approved_ns: int = self[2]
+        return approved_ns
 
     @property
     def number(self) -> int:
-        return self[3]
+        number: int = self[3]
+        return number
 
 
 _new: Final[Any] = tuple.__new__

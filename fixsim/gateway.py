@@ -1,0 +1,279 @@
+"""The FIX door of the exchange: connections' messages in, bytes out. Pure: no socket, no clock.
+
+One session for each (venue, client) of the settings, for the life of the exchange: sequence numbers run on
+over connections. Which session a connection carries is decided by the CompIDs of its first message; a
+session that is already connected refuses a second connection. Reports are owed to their client whether it
+is connected or not: what is made while it is away takes its MsgSeqNum at once, and is found missing, and
+asked for, at the next logon. Market data is not owed: it ends with the session, and is gap filled.
+
+A connection is any hashable; its owner hands over what `writes` and `hangups` hold after each call.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+from fixsim.exchange import Exchange, Out
+from fixsim.settings import Client, Settings, Venue
+from router.fix import events, tags
+from router.fix.codec import Garbled, Message, encode
+from router.fix.messages import (
+    BusinessMessageReject,
+    FieldError,
+    MarketDataRequest,
+    MarketDataRequestReject,
+    NewOrderSingle,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    OrderStatusRequest,
+)
+from router.fix.messages.fields import CONDITIONALLY_REQUIRED_MISSING, OTHER, REQUIRED_TAG_MISSING
+from router.fix.messages.rejects import UNSUPPORTED_MESSAGE_TYPE
+from router.fix.session import Session, SessionConfig, State
+
+OrderType = type[NewOrderSingle | OrderCancelRequest | OrderCancelReplaceRequest | OrderStatusRequest]
+RESENT = frozenset({b"8", b"9", b"j", b"Y"})
+MAX_RESEND_STORE = 1_000_000
+ORDERS: dict[bytes, OrderType] = {
+    tags.NEW_ORDER_SINGLE: NewOrderSingle,
+    tags.ORDER_CANCEL_REQUEST: OrderCancelRequest,
+    tags.ORDER_CANCEL_REPLACE_REQUEST: OrderCancelReplaceRequest,
+    tags.ORDER_STATUS_REQUEST: OrderStatusRequest,
+}
+ECHOED = (tags.CL_ORD_ID, tags.ACCOUNT, tags.SYMBOL, tags.SIDE)
+MD_REASONS = {  # MDReqRejReason(281) by the field at fault
+    tags.SYMBOL: "0",
+    tags.SUBSCRIPTION_REQUEST_TYPE: "4",
+    tags.MARKET_DEPTH: "5",
+    tags.MD_UPDATE_TYPE: "6",
+}
+
+
+@dataclass(slots=True)
+class Door:
+    """One session of a venue, and the connection that carries it now."""
+
+    rank: int
+    venue: str
+    client: Client
+    session: Session
+    conn: Hashable | None = None
+    owed: deque[tuple[bytes, bytes]] = field(default_factory=deque)
+    """Messages (MsgType, body) made while the session was between states."""
+
+
+class Gateway:
+    """See the module. `accepted`, `received`, `closed` for connections; `advance` at `deadline_ns`."""
+
+    def __init__(self, settings: Settings, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self.writes: list[tuple[Hashable, bytes]] = []
+        self.hangups: list[Hashable] = []
+        self.alerts: list[str] = []
+        self._doors: dict[tuple[str, str], Door] = {}
+        for venue in settings.venue:
+            for client in venue.clients:
+                session = Session(_config(settings, venue, client))
+                self._doors[venue.name, client.comp_id] = Door(len(self._doors), venue.name, client, session)
+        self._venue_rank = {venue.name: index for index, venue in enumerate(settings.venue)}
+        self._conns: dict[Hashable, tuple[str, Door | None]] = {}
+
+    # -- connections ------------------------------------------------------------------------------
+
+    def accepted(self, conn: Hashable, venue: str) -> None:
+        """A connection to a venue's port; it says nothing yet."""
+        self._conns[conn] = (venue, None)
+
+    def rank(self, conn: Hashable, first: Message | Garbled | None = None) -> int:
+        """Where a connection stands when several have input at one moment: in the settings' order.
+
+        `first` is its first message, if it has not been handed over; what fits no session comes last.
+        """
+        venue, door = self._conns.get(conn, ("", None))
+        if door is None and isinstance(first, Message):
+            door = self._doors.get((venue, _text(first, tags.SENDER_COMP_ID)))
+        return door.rank if door is not None else len(self._doors) + self._venue_rank.get(venue, 0)
+
+    def received(self, conn: Hashable, message: Message | Garbled, now_ns: int) -> None:
+        """A message of a connection, in its order."""
+        known = self._conns.get(conn)
+        if known is None:
+            return  # it was hung up
+        venue, door = known
+        if door is None:
+            door = self._open(conn, venue, message, now_ns)
+            if door is None:
+                return
+        if isinstance(message, Message):
+            self._handle(door, door.session.received(message, now_ns), now_ns)
+        else:
+            self._handle(door, door.session.garbled(message, now_ns), now_ns)
+
+    def closed(self, conn: Hashable, now_ns: int) -> None:
+        """A connection is gone."""
+        _, door = self._conns.pop(conn, ("", None))
+        if door is not None:
+            door.conn = None
+            self._handle(door, door.session.disconnected(now_ns), now_ns)
+            self._pay(door, now_ns)
+
+    def _open(self, conn: Hashable, venue: str, message: Message | Garbled, now_ns: int) -> Door | None:
+        """The first message decides whose connection this is."""
+        if isinstance(message, Garbled):
+            self._refuse(conn, venue, f"garbled before Logon: {message.reason}")
+            return None
+        sender, target = _text(message, tags.SENDER_COMP_ID), _text(message, tags.TARGET_COMP_ID)
+        door = self._doors.get((venue, sender))
+        if message.msg_type != tags.LOGON:
+            self._refuse(conn, venue, f"the first message is {message.msg_type!r}, not Logon(A)")
+        elif door is None:
+            self._refuse(conn, venue, f"SenderCompID(49) {sender} is not a client of {venue}")
+        elif target != venue:
+            self._refuse(conn, venue, f"TargetCompID(56) {target} is not {venue}")
+        elif door.conn is not None:
+            self._refuse(conn, venue, f"SenderCompID(49) {sender} is connected already")
+        else:
+            door.conn = conn
+            self._conns[conn] = (venue, door)
+            self._handle(door, door.session.connected(now_ns), now_ns)
+            return door
+        return None
+
+    def _refuse(self, conn: Hashable, venue: str, reason: str) -> None:
+        self.alerts.append(f"{venue}: connection refused: {reason}")
+        self._conns.pop(conn, None)
+        self.hangups.append(conn)
+
+    # -- time -------------------------------------------------------------------------------------
+
+    def deadline_ns(self) -> int | None:
+        """When the exchange or a session next does something of itself."""
+        due = [door.session.deadline_ns() for door in self._doors.values()]
+        due.append(self.exchange.deadline_ns())
+        return min((at_ns for at_ns in due if at_ns is not None), default=None)
+
+    def advance(self, now_ns: int) -> None:
+        """Everything due up to `now_ns`."""
+        for out in self.exchange.advance(now_ns):
+            self._send(out, now_ns)
+        for door in self._doors.values():
+            due_ns = door.session.deadline_ns()
+            if due_ns is not None and due_ns <= now_ns:
+                self._handle(door, door.session.timer(now_ns), now_ns)
+
+    def logout(self, text: str, now_ns: int) -> None:
+        """Begin to log everybody out."""
+        for door in self._doors.values():
+            self._handle(door, door.session.logout(text, now_ns), now_ns)
+
+    # -- sessions' events -------------------------------------------------------------------------
+
+    def _handle(self, door: Door, happened: list[events.Event], now_ns: int) -> None:
+        for event in happened:
+            match event:
+                case events.App():
+                    self._app(door, event.message, now_ns)
+                case events.Send():
+                    if door.conn is not None:
+                        self.writes.append((door.conn, event.raw))
+                case events.LoggedOn():
+                    self._pay(door, now_ns)
+                case events.LoggedOut():
+                    self.exchange.unsubscribe(door.venue, door.client.comp_id)
+                case events.Disconnect():
+                    if door.conn is not None:
+                        self.hangups.append(door.conn)
+                        self._conns.pop(door.conn, None)
+                        door.conn = None
+                    self._handle(door, door.session.disconnected(now_ns), now_ns)
+                    self._pay(door, now_ns)
+                case events.Alert():
+                    self.alerts.append(f"{door.venue}: {event.text}")
+                case _:
+                    pass
+
+    def _app(self, door: Door, message: Message, now_ns: int) -> None:
+        """An application message, typed, goes to the exchange; what cannot be understood is answered here."""
+        kind, serves, client = message.msg_type, door.client.serves, door.client.comp_id
+        instruments = self.exchange.instruments
+        try:
+            if serves == "orders" and kind in ORDERS:
+                self.exchange.request(door.venue, client, ORDERS[kind].parse(message, instruments), now_ns)
+            elif serves == "market-data" and kind == tags.MARKET_DATA_REQUEST:
+                request = MarketDataRequest.parse(message, instruments)
+                self.exchange.subscribe(door.venue, client, request, now_ns)
+            else:
+                text = f"MsgType(35) {kind.decode('latin-1')} is not served to {client}"
+                self._reject(door, message, UNSUPPORTED_MESSAGE_TYPE, text, now_ns)
+        except FieldError as error:
+            self.alerts.append(f"{door.session.name}: {error}")
+            self._answer_unreadable(door, message, error, now_ns)
+
+    def _answer_unreadable(self, door: Door, message: Message, error: FieldError, now_ns: int) -> None:
+        """An order gets a report that refuses it, a subscription its own reject, the rest a business reject."""
+        cl_ord_id, md_req_id = _text(message, tags.CL_ORD_ID), _text(message, tags.MD_REQ_ID)
+        if message.msg_type == tags.NEW_ORDER_SINGLE and cl_ord_id:
+            echo = {tag: value for tag in ECHOED if (value := _text(message, tag))}
+            reason, client = error.ord_rej_reason, door.client.comp_id
+            self.exchange.refuse(door.venue, client, echo, reason, str(error), now_ns)
+        elif message.msg_type == tags.MARKET_DATA_REQUEST and md_req_id and error.tag in MD_REASONS:
+            refusal = MarketDataRequestReject(md_req_id, MD_REASONS[error.tag], str(error))
+            self._put(door, refusal.MSG_TYPE, refusal.body(), now_ns)
+        else:
+            missing = error.session_reason == REQUIRED_TAG_MISSING
+            reason = error.business_reason or (CONDITIONALLY_REQUIRED_MISSING if missing else OTHER)
+            self._reject(door, message, reason, str(error), now_ns)
+
+    def _reject(self, door: Door, message: Message, reason: int, text: str, now_ns: int) -> None:
+        kind = message.msg_type.decode("latin-1")
+        reject = BusinessMessageReject(message.seq, kind, reason, text=text)
+        self._put(door, reject.MSG_TYPE, reject.body(), now_ns)
+
+    # -- what leaves ------------------------------------------------------------------------------
+
+    def _send(self, out: Out, now_ns: int) -> None:
+        self._put(self._doors[out.venue, out.to], out.msg_type, out.body, now_ns)
+
+    def _put(self, door: Door, msg_type: bytes, body: bytes, now_ns: int) -> None:
+        session = door.session
+        if session.is_logged_on and not door.owed:
+            if door.conn is not None:
+                self.writes.append((door.conn, session.encode(msg_type, body, now_ns)))
+        elif msg_type in RESENT:
+            door.owed.append((msg_type, body))
+            self._pay(door, now_ns)
+
+    def _pay(self, door: Door, now_ns: int) -> None:
+        """Give owed messages their numbers: on the wire if logged on, to the store if nobody is connected."""
+        session = door.session
+        while door.owed:
+            if session.is_logged_on and door.conn is not None:
+                msg_type, body = door.owed.popleft()
+                self.writes.append((door.conn, session.encode(msg_type, body, now_ns)))
+            elif session.state is State.DISCONNECTED:
+                msg_type, body = door.owed.popleft()
+                config = session.config
+                begin, sender = config.begin_string.encode(), config.sender_comp_id.encode()
+                target = config.target_comp_id.encode()
+                session.restore_sent(encode(begin, msg_type, session.next_out, sender, target, now_ns, body))
+            else:
+                return
+
+
+def _config(settings: Settings, venue: Venue, client: Client) -> SessionConfig:
+    return SessionConfig(
+        name=f"{venue.name}/{client.comp_id}",
+        role="acceptor",
+        sender_comp_id=venue.name,
+        target_comp_id=client.comp_id,
+        heart_bt_int_s=settings.session.heart_bt_int_s,
+        sending_time_tolerance_ns=settings.session.sending_time_tolerance_ns,
+        resend=RESENT,
+        max_resend_store=MAX_RESEND_STORE,
+    )
+
+
+def _text(message: Message, tag: int) -> str:
+    return (message.get(tag) or b"").decode("latin-1")

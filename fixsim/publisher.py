@@ -1,0 +1,181 @@
+"""A lit venue's market data by price: subscriptions, snapshots (W), incrementals (X) with trades.
+
+Pure. The book's changes and trades of one instant are gathered and leave as one X for each subscription,
+and none when nothing changed: a level once, with its last total, in the order first touched; then the
+trades. An entry is New, Change or Delete by its price; there is no RptSeq (4.4 has none in W and X), so
+MsgSeqNum is what orders them. MarketDepth(264) 0 is the full book; n is the best n levels of each side,
+maintained as such: a level that comes into view is New, one that leaves is Deleted.
+
+Aggressor: FIX 4.4 has no field for it; receivers infer it from the book before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fixsim.settings import Instrument
+from router.fix.messages import MarketDataRequest, MarketDataRequestReject, build_incremental, build_snapshot
+
+MAX_SUBSCRIPTIONS = 64
+BID, OFFER, TRADE = 0, 1, 2  # MDEntryType(269)
+NEW, CHANGE, DELETE = 0, 1, 2  # MDUpdateAction(279)
+SNAPSHOT, SUBSCRIBE, UNSUBSCRIBE = 0, 1, 2  # SubscriptionRequestType(263)
+DUPLICATE_ID, TOO_MANY = "1", "2"  # MDReqRejReason(281)
+
+Levels = Sequence[tuple[int, int]]
+Entry = tuple[int, int, int, int]
+"""(action, type, px in half ticks, lots)"""
+
+Depth = Callable[[int, int], Levels]
+"""(sign, levels; 0 for all) -> (px in half ticks, total lots), best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A market data message for one client: MsgType and body."""
+
+    to: str
+    msg_type: bytes
+    body: bytes
+
+
+@dataclass(slots=True)
+class _Subscription:
+    client: str
+    request_id: str
+    depth: int
+    seen: tuple[dict[int, int], dict[int, int]] = field(default_factory=lambda: ({}, {}))
+    """What a top-n subscriber holds, by side: px -> lots. Unused for the full book."""
+
+
+@dataclass(slots=True)
+class Publisher:
+    """The subscriptions of one venue; see the module. `depth` reads its book."""
+
+    instrument: Instrument
+    depth: Depth
+    _subscriptions: dict[tuple[str, str], _Subscription] = field(default_factory=dict)
+    _changed: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+    """(sign, px) -> [total before this batch, total now]."""
+    _trades: list[tuple[int, int]] = field(default_factory=list)
+
+    def request(self, client: str, request: MarketDataRequest) -> list[Published]:
+        """A MarketDataRequest(V): a snapshot, an end, or a MarketDataRequestReject(Y).
+
+        Call it between batches: the snapshot is the book now, and later batches follow from it.
+        """
+        key = (client, request.md_req_id)
+        if request.subscription == UNSUBSCRIBE:
+            self._subscriptions.pop(key, None)
+            return []
+        refusal = self._refusal(key)
+        if refusal is not None:
+            reject = MarketDataRequestReject(request.md_req_id, *refusal)
+            return [Published(client, reject.MSG_TYPE, reject.body())]
+        bids, asks = self.depth(1, request.depth), self.depth(-1, request.depth)
+        if request.subscription == SUBSCRIBE:
+            subscription = _Subscription(client, request.md_req_id, request.depth)
+            if request.depth:
+                subscription.seen = (dict(bids), dict(asks))
+            self._subscriptions[key] = subscription
+        return [Published(client, b"W", self._snapshot(request.md_req_id, bids, asks))]
+
+    def _refusal(self, key: tuple[str, str]) -> tuple[str, str] | None:
+        if key in self._subscriptions:
+            return DUPLICATE_ID, f"MDReqID(262) {key[1]} is in use"
+        if len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
+            return TOO_MANY, f"{MAX_SUBSCRIPTIONS} subscriptions are in use"
+        return None
+
+    def _snapshot(self, request_id: str, bids: Levels, asks: Levels) -> bytes:
+        rows = np.array([*bids, *asks], np.int64).reshape(-1, 2)
+        types = np.full(len(rows), BID, np.int64)
+        types[len(bids) :] = OFFER
+        px, qty = np.ascontiguousarray(rows.T)
+        rule = self.instrument
+        return build_snapshot(request_id, rule.symbol, types, px, qty, rule.tick_nanos, rule.lots_per_unit)
+
+    def _incremental(self, request_id: str, entries: list[Entry]) -> bytes:
+        actions, types, px, qty = np.array(list(zip(*entries, strict=True)), np.int64)
+        rule = self.instrument
+        return build_incremental(
+            request_id, rule.symbol, actions, types, px, qty, rule.tick_nanos, rule.lots_per_unit
+        )
+
+    def drop(self, client: str) -> None:
+        """The client's session ended, and its subscriptions with it."""
+        for key in [key for key in self._subscriptions if key[0] == client]:
+            del self._subscriptions[key]
+
+    @property
+    def subscribed(self) -> bool:
+        return bool(self._subscriptions)
+
+    # -- what happened ----------------------------------------------------------------------------
+
+    def change(self, sign: int, px: int, before: int, total: int) -> None:
+        """A level's total went from `before` to `total` lots (0: no such level)."""
+        known = self._changed.get((sign, px))
+        if known is None:
+            self._changed[sign, px] = [before, total]
+        else:
+            known[1] = total
+
+    def trade(self, px: int, qty_lots: int) -> None:
+        self._trades.append((px, qty_lots))
+
+    def flush(self) -> list[Published]:
+        """End the batch: one X for each subscription that saw something."""
+        if not self._changed and not self._trades:
+            return []
+        changed, self._changed = self._changed, {}
+        traded, self._trades = self._trades, []
+        if not self._subscriptions:
+            return []
+        trades = [(NEW, TRADE, px, qty) for px, qty in traded]
+        full: list[Entry] | None = None
+        views: dict[int, tuple[Levels, Levels]] = {}
+        published: list[Published] = []
+        for subscription in self._subscriptions.values():
+            if subscription.depth == 0:
+                if full is None:
+                    full = _entries(changed)
+                entries = full + trades
+            else:
+                view = views.get(subscription.depth)
+                if view is None:
+                    view = (self.depth(1, subscription.depth), self.depth(-1, subscription.depth))
+                    views[subscription.depth] = view
+                entries = _difference(subscription.seen, view) + trades
+                subscription.seen = (dict(view[0]), dict(view[1]))
+            if entries:
+                body = self._incremental(subscription.request_id, entries)
+                published.append(Published(subscription.client, b"X", body))
+        return published
+
+
+def _entries(changed: dict[tuple[int, int], list[int]]) -> list[Entry]:
+    entries = []
+    for (sign, px), (before, total) in changed.items():
+        if before == total:
+            continue
+        action = CHANGE if before and total else NEW if total else DELETE
+        entries.append((action, BID if sign > 0 else OFFER, px, total))
+    return entries
+
+
+def _difference(seen: tuple[dict[int, int], dict[int, int]], view: tuple[Levels, Levels]) -> list[Entry]:
+    """Deletes first, so that a receiver never holds more than n levels."""
+    deleted: list[Entry] = []
+    rest: list[Entry] = []
+    for kind, (old, levels) in enumerate(zip(seen, view, strict=True)):
+        new = dict(levels)
+        deleted += [(DELETE, kind, px, 0) for px in old if px not in new]
+        for px, total in levels:
+            before = old.get(px)
+            if before != total:
+                rest.append((NEW if before is None else CHANGE, kind, px, total))
+    return deleted + rest

@@ -1,0 +1,68 @@
+"""The venues' own record: every order, change and fill, one JSON object a line.
+
+It is written from the venue's side alone, so that comparing it with the router's journal compares two
+witnesses. Lines are in the order things happened; `time_ns` is when they happened in the engine (not when a
+report left). Every line has `event`, `time_ns` and `venue`; the other keys depend on the event:
+
+    order          session cl_ord_id order_id symbol side ord_type tif qty_lots price_nanos
+    rejected       session cl_ord_id reason text
+    replaced       session cl_ord_id orig_cl_ord_id order_id qty_lots price_nanos cum_lots leaves_lots
+    fill           session cl_ord_id order_id exec_id symbol side price_nanos qty_lots fee_nanos liquidity
+                   cum_lots leaves_lots
+    canceled       session cl_ord_id orig_cl_ord_id order_id cum_lots (the remainder of an IOC: orig = own)
+    cancel_refused session cl_ord_id orig_cl_ord_id reason text
+    open           session cl_ord_id order_id qty_lots cum_lots leaves_lots (one for each, at the end)
+    end            venue "": time_ns, orders, fills, state (digest of the lit books): the last line
+
+Side is the wire's (1 buy, 2 sell, 5, 6); liquidity is LastLiquidityInd(851): 1 added, 2 removed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+Value = str | int | None
+_dump = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
+
+
+class Record:
+    """Turns happenings into lines for `sink`, which gets each whole line with its newline."""
+
+    __slots__ = ("_sink", "fills", "orders")
+
+    def __init__(self, sink: Callable[[str], object]) -> None:
+        self._sink = sink
+        self.orders = 0
+        self.fills = 0
+
+    def write(self, event: str, time_ns: int, venue: str, **fields: Value) -> None:
+        if event == "fill":
+            self.fills += 1
+        elif event == "order":
+            self.orders += 1
+        self._sink(_dump({"event": event, "time_ns": time_ns, "venue": venue, **fields}) + "\n")
+
+    def end(self, time_ns: int, state: str) -> None:
+        """The last line: with it the record is whole, without it the exchange died."""
+        self.write("end", time_ns, "", orders=self.orders, fills=self.fills, state=state)
+
+
+class RecordError(ValueError):
+    """A record that cannot be read; names file, line and rule."""
+
+
+def read_record(path: Path) -> Iterator[dict[str, Value]]:
+    """The lines of a record, oldest first. A torn last line (the exchange was killed) is left out."""
+    text = path.read_text(encoding="ascii")
+    for number, line in enumerate(text.splitlines(keepends=True), start=1):
+        if not line.endswith("\n"):
+            return
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError:
+            raise RecordError(f"{path}:{number}: is not a JSON object") from None
+        if not isinstance(entry, dict) or "event" not in entry:
+            raise RecordError(f"{path}:{number}: has no event")
+        yield entry

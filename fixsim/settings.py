@@ -1,0 +1,221 @@
+"""What the simulated exchange is told before it starts: one TOML file, read once, frozen.
+
+Every field is required and carries its unit in its name; a missing, unknown or impossible value is one line
+that names file, field, value and rule (SettingsError). Nothing here opens a socket or reads a tape.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from fixsim.tape import SHIPPED
+from fixsim.tape import Tape as RecordedTape
+from risk.errors import SettingsError, read_settings
+
+NANOS = 1_000_000_000
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+CompId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")]
+LatencyNs = Annotated[int, Field(ge=0, le=10 * NANOS)]
+
+
+def _utc_ns(value: object) -> object:
+    """A TOML offset date-time as UTC nanoseconds (TOML carries microseconds); other kinds are refused."""
+    if not isinstance(value, datetime):
+        raise ValueError("must be a date and time with an offset, like 2018-07-13T20:47:30Z")
+    if value.tzinfo is None:
+        raise ValueError("must carry an offset, like the Z of 2018-07-13T20:47:30Z")
+    whole = value.astimezone(UTC)
+    return int(whole.replace(microsecond=0).timestamp()) * NANOS + whole.microsecond * 1000
+
+
+UtcNs = Annotated[int, BeforeValidator(_utc_ns)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Instrument(_Frozen):
+    """The one listed instrument. Quantities are lots, prices multiples of the tick."""
+
+    symbol: Annotated[str, Field(pattern=r"^[A-Z0-9./-]{1,24}$")]
+    tick_nanos: Annotated[int, Field(gt=0)]
+    lots_per_unit: Annotated[int, Field(gt=0)]
+    round_lots: Annotated[int, Field(gt=0)]
+    min_lots: Annotated[int, Field(gt=0)]
+    max_lots: Annotated[int, Field(gt=0, le=10**15)]
+
+
+class Tape(_Frozen):
+    """Which recording is replayed, and which part of it. start and stop absent: all of it."""
+
+    path: str
+    start: UtcNs | None = None
+    stop: UtcNs | None = None
+
+
+class Clock(_Frozen):
+    """Who owns time. lockstep: we do, for the named participants; wall: the machine's clock does."""
+
+    mode: Literal["lockstep", "wall"]
+    speed: Annotated[float, Field(ge=0, le=100_000)]
+    port: Port
+    participants: Annotated[tuple[CompId, ...], Field(strict=False)]
+    lost_ns: Annotated[int, Field(ge=0, le=3600 * NANOS)]
+    answer_timeout_s: Annotated[float, Field(gt=0, le=600)]
+
+    @model_validator(mode="after")
+    def _speed_fits_the_mode(self) -> Self:
+        if self.mode == "wall" and not self.speed:
+            raise ValueError('speed 0 (as fast as possible) needs mode = "lockstep"')
+        if self.mode == "lockstep" and not self.participants:
+            raise ValueError("lockstep needs at least one participant to wait for")
+        return self
+
+
+class Client(_Frozen):
+    """One session a venue accepts: who may log on, and for what."""
+
+    comp_id: CompId
+    serves: Literal["orders", "market-data"]
+
+
+class Venue(_Frozen):
+    """One FIX acceptor. Fees are parts per billion of the traded value; negative is a rebate."""
+
+    name: CompId
+    kind: Literal["lit", "dark"]
+    port: Port
+    maker_fee_ppb: Annotated[int, Field(ge=-100_000_000, le=100_000_000)]
+    taker_fee_ppb: Annotated[int, Field(ge=-100_000_000, le=100_000_000)]
+    order_latency_ns: LatencyNs
+    report_latency_ns: LatencyNs
+    market_data_latency_ns: LatencyNs
+    clients: Annotated[tuple[Client, ...], Field(min_length=1, max_length=200, strict=False)]
+
+    @model_validator(mode="after")
+    def _a_dark_venue_quotes_nothing(self) -> Self:
+        if self.kind == "dark" and any(c.serves == "market-data" for c in self.clients):
+            raise ValueError(f'dark venue {self.name} quotes nothing: clients may only serve "orders"')
+        if len({c.comp_id for c in self.clients}) != len(self.clients):
+            raise ValueError(f"clients of {self.name}: each comp_id may appear once")
+        return self
+
+
+class Hidden(_Frozen):
+    """The dark venues' hidden interest; see fixsim.dark.HiddenInterest. Sizes are multiples of round_lots."""
+
+    rate_per_s: Annotated[float, Field(ge=0, le=10_000)]
+    buy_share: Annotated[float, Field(ge=0, le=1)]
+    min_lots: Annotated[int, Field(gt=0)]
+    mean_lots: Annotated[int, Field(gt=0)]
+    max_lots: Annotated[int, Field(gt=0, le=10**15)]
+    mean_lifetime_ns: Annotated[int, Field(gt=0)]
+    max_resting: Annotated[int, Field(gt=0, le=1_000_000)]
+
+    @model_validator(mode="after")
+    def _sizes_are_in_order(self) -> Self:
+        if not self.min_lots <= self.mean_lots <= self.max_lots:
+            raise ValueError("min_lots <= mean_lots <= max_lots must hold")
+        return self
+
+
+class Session(_Frozen):
+    """The acceptors' FIX session settings."""
+
+    heart_bt_int_s: Annotated[int, Field(ge=1, le=3600)]
+    sending_time_tolerance_ns: Annotated[int, Field(gt=0)]
+    max_message_bytes: Annotated[int, Field(ge=4096, le=64 << 20)]
+    max_output_bytes: Annotated[int, Field(ge=4 << 20, le=1 << 30)]
+
+
+class Desk(_Frozen):
+    """The desk's OMS: its session with the router, and the parent it sends unless told otherwise."""
+
+    comp_id: CompId
+    router_comp_id: CompId
+    host: str
+    port: Port
+    account: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")]
+    heart_bt_int_s: Annotated[int, Field(ge=1, le=3600)]
+
+
+class Settings(_Frozen):
+    """The whole file. Every name is required; nothing has a hidden default but the tape's ends."""
+
+    host: str
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    record: str
+    instrument: Instrument
+    tape: Tape
+    clock: Clock
+    session: Session
+    venue: Annotated[tuple[Venue, ...], Field(min_length=1, max_length=8, strict=False)]
+    hidden: Hidden
+    desk: Desk
+
+    @model_validator(mode="after")
+    def _venues_are_distinct(self) -> Self:
+        names = [v.name for v in self.venue]
+        if len(set(names)) != len(names):
+            raise ValueError(f"venue names must differ, got {names}")
+        ports = [p for p in [*(v.port for v in self.venue), self.clock.port] if p]
+        if len(set(ports)) != len(ports):
+            raise ValueError(f"venue.port and clock.port must differ, got {ports}")
+        if not any(v.kind == "lit" for v in self.venue):
+            raise ValueError("at least one venue must be lit: the tape has to trade somewhere")
+        if self.instrument.min_lots % self.instrument.round_lots:
+            raise ValueError("instrument.min_lots must be a multiple of instrument.round_lots")
+        if self.hidden.min_lots % self.instrument.round_lots:
+            raise ValueError("hidden.min_lots must be a multiple of instrument.round_lots")
+        return self
+
+    @property
+    def lit(self) -> tuple[Venue, ...]:
+        return tuple(v for v in self.venue if v.kind == "lit")
+
+    @property
+    def dark(self) -> tuple[Venue, ...]:
+        return tuple(v for v in self.venue if v.kind == "dark")
+
+
+def load_settings(path: Path | str) -> Settings:
+    """Read and check the settings file. SettingsError names file, field, value and rule on one line."""
+    return read_settings(Path(path), Settings)
+
+
+def tape_path(settings: Settings, settings_path: Path) -> Path:
+    """Where the tape is: beside the settings, in the working directory, or among those that fixsim ships."""
+    named = settings.tape.path
+    places = [settings_path.parent / named, Path(named), SHIPPED.parent / named]
+    for place in places:
+        if place.is_file():
+            return place
+    raise SettingsError(
+        f"{settings_path}: tape.path = {named!r}: no such file in {', '.join(str(p.parent) for p in places)}"
+    )
+
+
+def refuse_other_tape(settings: Settings, tape: RecordedTape, settings_path: Path) -> None:
+    """SettingsError when the tape is of another instrument, or the replay's ends lie outside of it."""
+    rule = settings.instrument
+    for name in ("symbol", "tick_nanos", "lots_per_unit"):
+        stated, recorded = getattr(rule, name), getattr(tape, name)
+        if stated != recorded:
+            field = f"instrument.{name} = {stated!r}"
+            raise SettingsError(f"{settings_path}: {field}: the tape says {recorded!r}")
+    start_ns, stop_ns = settings.tape.start or tape.start_ns, settings.tape.stop or tape.end_ns
+    if not tape.start_ns <= start_ns < stop_ns <= tape.end_ns:
+        raise SettingsError(
+            f"{settings_path}: tape.start, tape.stop = {_utc(start_ns)}, {_utc(stop_ns)}:"
+            f" start must be before stop, and both within the tape, {_utc(tape.start_ns)} to {_utc(tape.end_ns)}"
+        )
+
+
+def _utc(time_ns: int) -> str:
+    return f"{datetime.fromtimestamp(time_ns // NANOS, UTC):%Y-%m-%dT%H:%M:%S}.{time_ns % NANOS // 1000:06d}Z"

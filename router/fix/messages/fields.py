@@ -11,9 +11,10 @@ from typing import Final, Protocol, TypeVar
 import numpy as np
 
 from risk.order import OrdType, Side, TimeInForce
-from router.fix import kernels, tags
+from router.fix import tags
 from router.fix.codec import Message
 from router.fix.decimals import POWERS, lot_digits, lots_from_wire, nanos_from_wire, show, time_from_wire
+from router.fix.messages.pick import ABSENT, DECIMAL, FOUND, TEXT, TIME, UNFIT, pick
 
 # SessionRejectReason(373)
 REQUIRED_TAG_MISSING: Final = 1
@@ -76,14 +77,14 @@ class Layout:
         wanted = [*text, *decimal, *time]
         self._slot_of = np.full(max(wanted) + 1, -1, np.int16)
         self._slot_of[wanted] = np.arange(len(wanted))
-        kinds = [kernels.TEXT] * len(text) + [kernels.DECIMAL] * len(decimal) + [kernels.TIME] * len(time)
+        kinds = [TEXT] * len(text) + [DECIMAL] * len(decimal) + [TIME] * len(time)
         self._kinds = np.array(kinds, np.int8)
         self._out = np.zeros(3 * len(wanted), np.int64)
         self.at = {tag: 3 * slot for slot, tag in enumerate(wanted)}
 
     def pick(self, message: Message) -> list[int]:
-        """For each tag, at `self.at[tag]`: whether it is there, and two integers (see kernels.pick)."""
-        kernels.pick(message.data, message.tok, message.count, self._slot_of, self._kinds, self._out)
+        """For each tag, at `self.at[tag]`: whether it is there, and two integers (see pick.pick)."""
+        pick(message.data, message.tok, message.count, self._slot_of, self._kinds, self._out)
         return self._out.tolist()
 
     def read(self, message: Message) -> "Fields":
@@ -102,13 +103,13 @@ class Fields:
         self._at = layout.at
 
     def has(self, tag: int) -> bool:
-        return self._picked[self._at[tag]] != kernels.ABSENT
+        return self._picked[self._at[tag]] != ABSENT
 
     def wire(self, tag: int) -> bytes | None:
         return self._message.get(tag)
 
     def need(self, tag: int) -> None:
-        if self._picked[self._at[tag]] == kernels.ABSENT:
+        if self._picked[self._at[tag]] == ABSENT:
             raise FieldError(tag, None, "is missing", REQUIRED_TAG_MISSING)
 
     def text(self, tag: int) -> str:
@@ -125,7 +126,7 @@ class Fields:
         """The value of an enumeration; FieldError if it is not in it, None if the field is not there."""
         at = self._at[tag]
         picked = self._picked
-        if picked[at] == kernels.ABSENT:
+        if picked[at] == ABSENT:
             return None
         wire = self._raw[picked[at + 1] : picked[at + 2]]
         value = choices.get(wire)
@@ -146,9 +147,9 @@ class Fields:
         """A price or an amount in nanos."""
         at = self._at[tag]
         picked = self._picked
-        if picked[at] == kernels.FOUND and picked[at + 2] <= 9:
+        if picked[at] == FOUND and picked[at + 2] <= 9:
             return picked[at + 1] * POWERS[9 - picked[at + 2]]
-        if picked[at] == kernels.ABSENT:
+        if picked[at] == ABSENT:
             return None
         return self._exactly(tag, nanos_from_wire)
 
@@ -157,27 +158,27 @@ class Fields:
         at = self._at[tag]
         picked = self._picked
         digits = lot_digits(lots_per_unit)
-        if picked[at] == kernels.FOUND and picked[at + 2] <= digits:
+        if picked[at] == FOUND and picked[at + 2] <= digits:
             return picked[at + 1] * POWERS[digits - picked[at + 2]]
-        if picked[at] == kernels.ABSENT:
+        if picked[at] == ABSENT:
             return None
         return self._exactly(tag, lambda wire: lots_from_wire(wire, lots_per_unit))
 
     def integer(self, tag: int) -> int | None:
         at = self._at[tag]
         picked = self._picked
-        if picked[at] == kernels.ABSENT:
+        if picked[at] == ABSENT:
             return None
-        if picked[at] == kernels.UNFIT or picked[at + 2]:
+        if picked[at] == UNFIT or picked[at + 2]:
             raise FieldError(tag, self.wire(tag), "is not an integer", INCORRECT_FORMAT)
         return picked[at + 1]
 
     def time_ns(self, tag: int) -> int | None:
         at = self._at[tag]
         picked = self._picked
-        if picked[at] == kernels.FOUND:
+        if picked[at] == FOUND:
             return picked[at + 1]
-        return None if picked[at] == kernels.ABSENT else self._exactly(tag, time_from_wire)
+        return None if picked[at] == ABSENT else self._exactly(tag, time_from_wire)
 
     def required_time_ns(self, tag: int) -> int:
         value = self.time_ns(tag)

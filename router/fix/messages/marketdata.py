@@ -10,9 +10,10 @@ from typing import ClassVar, Final
 import numpy as np
 import numpy.typing as npt
 
-from router.fix import kernels, tags
+from router.fix import tags
 from router.fix.codec import Message
 from router.fix.decimals import int_from_wire, lot_digits, show
+from router.fix.messages.entries import write_entries
 from router.fix.messages.fields import (
     INCORRECT_FORMAT,
     REQUIRED_TAG_MISSING,
@@ -183,5 +184,5 @@ def _entries(
     if 1 in wire:
         raise ValueError(f"{show(symbol.encode('latin-1'))} contains the field delimiter")
     out = np.empty(len(px) * (_MAX_ENTRY_BYTES + 24 + len(wire)), np.uint8)
-    size = kernels.write_entries(actions, types, px, qty, half, lot_digits(lots_per_unit), wire, out)
+    size = write_entries(actions, types, px, qty, half, lot_digits(lots_per_unit), wire, out)
     return out[:size].tobytes()

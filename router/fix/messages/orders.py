@@ -30,8 +30,8 @@ _COMPLETE: Final = {b"complete=must": True, b"complete=may": False}
 _ORDER: Final = Layout(
     text=(
         tags.CL_ORD_ID, tags.ORIG_CL_ORD_ID, tags.ORDER_ID, tags.ACCOUNT, tags.SYMBOL, tags.SIDE,
-        tags.ORD_TYPE, tags.TIME_IN_FORCE, tags.EXEC_INST, tags.EX_DESTINATION, tags.TARGET_STRATEGY_PARAMETERS,
-        tags.ORD_STATUS_REQ_ID,
+        tags.ORD_TYPE, tags.TIME_IN_FORCE, tags.EXEC_INST, tags.EX_DESTINATION,
+        tags.TARGET_STRATEGY_PARAMETERS, tags.ORD_STATUS_REQ_ID,
     ),
     decimal=(tags.ORDER_QTY, tags.PRICE, tags.TARGET_STRATEGY),
     time=(tags.TRANSACT_TIME, tags.EFFECTIVE_TIME, tags.EXPIRE_TIME),

@@ -1,0 +1,164 @@
+"""What may be wrong with a received message, as far as the session layer is concerned. Pure functions.
+
+FIX 4.4 volume 2, "Session protocol", and SessionRejectReason(373). What a body means is not looked at here.
+"""
+
+from dataclasses import dataclass
+
+from router.fix import tags
+from router.fix.codec import Message
+from router.fix.config import SessionConfig
+from router.fix.decimals import int_from_wire, show, time_from_wire
+from router.fix.events import Rejected
+
+# SessionRejectReason(373), FIX 4.4
+INVALID_TAG_NUMBER = 0
+REQUIRED_TAG_MISSING = 1
+TAG_WITHOUT_VALUE = 4
+VALUE_INCORRECT = 5
+INCORRECT_FORMAT = 6
+COMP_ID_PROBLEM = 9
+SENDING_TIME_PROBLEM = 10
+
+MAX_HEART_BT_INT_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a received message, in the words of Reject(3)."""
+
+    reason: int
+    ref_tag: int
+    text: str
+    fatal: bool = False  # log out after the reject
+
+
+class Header:
+    """What every message of the peer must say: BeginString, CompIDs, and roughly our time."""
+
+    __slots__ = ("begin_field", "from_peer", "to_us", "tolerance_ns")
+
+    def __init__(self, config: SessionConfig) -> None:
+        self.begin_field = b"8=" + config.begin_string.encode() + b"\x01"
+        self.from_peer = config.target_comp_id.encode() + b"\x01"
+        self.to_us = config.sender_comp_id.encode() + b"\x01"
+        self.tolerance_ns = config.sending_time_tolerance_ns
+
+    def is_ours(self, message: Message) -> bool:
+        """BeginString and CompIDs are this session's. Hot."""
+        raw = message.raw
+        return (
+            raw.startswith(self.from_peer, message.sender_at)
+            and raw.startswith(self.to_us, message.target_at)
+            and raw.startswith(self.begin_field)
+        )
+
+    def is_timely(self, message: Message, now_ns: int) -> bool:
+        return abs(message.sending_time_ns - now_ns) <= self.tolerance_ns
+
+    def fault(self, message: Message, now_ns: int) -> Fault | None:
+        """What ends the session at once; `ref_tag` is 0 where no Reject is due."""
+        if not message.raw.startswith(self.begin_field):
+            return Fault(VALUE_INCORRECT, 0, "BeginString(8) is wrong", fatal=True)
+        if message.seq < 1:
+            return Fault(REQUIRED_TAG_MISSING, 0, "MsgSeqNum(34) is missing", fatal=True)
+        if not self.is_ours(message):
+            from_peer = message.raw.startswith(self.from_peer, message.sender_at)
+            tag = tags.TARGET_COMP_ID if from_peer else tags.SENDER_COMP_ID
+            return Fault(COMP_ID_PROBLEM, tag, "CompID problem", fatal=True)
+        if message.sending_time_ns >= 0 and not self.is_timely(message, now_ns):
+            return Fault(SENDING_TIME_PROBLEM, tags.SENDING_TIME, "SendingTime accuracy problem", fatal=True)
+        return None
+
+
+# Fields without which a session message means nothing, and whether they are numbers.
+_REQUIRED: dict[bytes, tuple[tuple[int, bool], ...]] = {
+    tags.TEST_REQUEST: ((tags.TEST_REQ_ID, False),),
+    tags.RESEND_REQUEST: ((tags.BEGIN_SEQ_NO, True), (tags.END_SEQ_NO, True)),
+    tags.REJECT: ((tags.REF_SEQ_NUM, True),),
+    tags.SEQUENCE_RESET: ((tags.NEW_SEQ_NO, True),),
+    tags.LOGON: ((tags.ENCRYPT_METHOD, True), (tags.HEART_BT_INT, True)),
+}
+
+
+def content_fault(message: Message) -> Fault | None:
+    """What is wrong with a message, apart from its place in the sequence, its CompIDs and the clock."""
+    if message.fault >= 0:
+        tag, reason = divmod(message.fault, 256)
+        if reason == INVALID_TAG_NUMBER:
+            return Fault(reason, 0, "a field has no valid tag number")
+        rule = "is empty" if reason == TAG_WITHOUT_VALUE else "does not end where its length field says"
+        return Fault(reason, tag, f"field {tag} {rule}")
+    if message.sending_time_ns < 0:
+        return _time_fault(message, tags.SENDING_TIME, "SendingTime(52)")
+    if message.poss_dup and message.msg_type != tags.SEQUENCE_RESET:
+        fault = _time_fault(message, tags.ORIG_SENDING_TIME, "OrigSendingTime(122)")
+        if fault is not None:
+            return fault
+        if time_from_wire(message.get(tags.ORIG_SENDING_TIME) or b"") > message.sending_time_ns:
+            text = "OrigSendingTime(122) is later than SendingTime(52)"
+            return Fault(SENDING_TIME_PROBLEM, tags.ORIG_SENDING_TIME, text, fatal=True)
+    for tag, numeric in _REQUIRED.get(message.msg_type, ()):
+        wire = message.get(tag)
+        if wire is None:
+            return Fault(REQUIRED_TAG_MISSING, tag, f"required field {tag} is missing")
+        if numeric:
+            try:
+                int_from_wire(wire)
+            except ValueError as error:
+                return Fault(INCORRECT_FORMAT, tag, f"field {tag}: {error}")
+    return None
+
+
+def _time_fault(message: Message, tag: int, name: str) -> Fault | None:
+    wire = message.get(tag)
+    if wire is None:
+        return Fault(REQUIRED_TAG_MISSING, tag, f"{name} is missing")
+    try:
+        if time_from_wire(wire) >= 0:
+            return None
+    except ValueError as error:
+        return Fault(INCORRECT_FORMAT, tag, f"{name} {error}")
+    return Fault(INCORRECT_FORMAT, tag, f"{name} {show(wire)} is before 1970")
+
+
+def logon_fault(message: Message) -> str | None:
+    """Why a Logon cannot be accepted, whatever the session; its CompIDs, number and time are looked at
+    elsewhere.
+    """
+    fault = content_fault(message)
+    if fault is not None:
+        return fault.text
+    method = message.get(tags.ENCRYPT_METHOD) or b""
+    if int_from_wire(method) != 0:
+        return f"EncryptMethod(98) {show(method)} is not 0 (none)"
+    heart_bt_int_s = message.get_int(tags.HEART_BT_INT) or 0
+    if not 0 <= heart_bt_int_s <= MAX_HEART_BT_INT_S:
+        return f"HeartBtInt(108) {heart_bt_int_s} is not between 0 and {MAX_HEART_BT_INT_S}"
+    if message.get(tags.RESET_SEQ_NUM_FLAG) == b"Y" and message.seq != 1:
+        return f"ResetSeqNumFlag(141)=Y needs MsgSeqNum(34) 1, not {message.seq}"
+    return None
+
+
+def text_of(message: Message) -> str:
+    """Text(58) for a person."""
+    return (message.get(tags.TEXT) or b"").decode("latin-1")
+
+
+def rejected_of(message: Message) -> Rejected:
+    """The peer's Reject(3), whatever of it can be read."""
+
+    def integer(tag: int) -> int:
+        try:
+            value = message.get_int(tag)
+        except ValueError:
+            return -1
+        return -1 if value is None else value
+
+    return Rejected(
+        integer(tags.REF_SEQ_NUM),
+        (message.get(tags.REF_MSG_TYPE) or b"").decode("latin-1"),
+        integer(tags.REF_TAG_ID),
+        integer(tags.SESSION_REJECT_REASON),
+        text_of(message),
+    )

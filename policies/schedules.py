@@ -97,7 +97,7 @@ def _follow(bucket: float) -> Rules:
 
 def _submit_and_leave() -> Rules:
     return Rules(
-        tests={"placed": {"working_of_base": 1.0, ONE: -0.99}, **_end()},
+        tests={"placed": {"working_of_base": 1.0, ONE: -0.97}, **_end()},
         crosses=("end", "last_intervals"),
         cross_sizes={"end": _STEP, "last_intervals": _STEP},
         join_sizes={},

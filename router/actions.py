@@ -17,6 +17,7 @@ import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -31,6 +32,7 @@ from router.features import (
     LEAVING,
     LOST,
     ORDERS,
+    ORDERS_MAX,
     OTHERS,
     RESTING,
     UNKNOWN,
@@ -171,7 +173,7 @@ def kind_of(child: Resting) -> int:
 
 def set_children(tick: TickState, mine: Iterable[Resting], others: Iterable[Resting] = ()) -> None:
     """Tell the tick state what lives: this parent's children oldest first, and the other parents' on the same
-    symbol and side. Sets UNKNOWN, WORKING and each venue's working lots too."""
+    symbol and side, as many as there is room for. Sets UNKNOWN, WORKING and each venue's working lots too."""
     tick.i[ORDERS] = 0
     tick.venues[:, VENUE_WORKING] = 0
     working = unknown = 0
@@ -183,7 +185,7 @@ def set_children(tick: TickState, mine: Iterable[Resting], others: Iterable[Rest
         else:
             working += child.leaves
             tick.venues[child.venue, VENUE_WORKING] += child.leaves
-    for child in others:
+    for child in islice(others, ORDERS_MAX - int(tick.i[ORDERS])):
         tick.add_order(child.venue, child.px, child.leaves, OTHERS)
     tick.i[WORKING] = working
     tick.i[UNKNOWN] = unknown

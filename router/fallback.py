@@ -7,6 +7,8 @@ Units: lots, ns.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from router.actions import CROSS, JOIN, NULL, SIZES, WITHDRAW, encode
 from router.book import Flags, Ints
 from router.features import END, FILLED, INTERVAL, MUST_COMPLETE, NOW, QTY, START, UNKNOWN
@@ -42,7 +44,9 @@ def fallback(i: Ints, allowed: Flags) -> int:
 
 
 def _by_size(price: int, lots: int, base: int) -> list[int]:
-    """Actions at the router's best: the least size that covers `lots`, then smaller, then larger ones."""
-    first = next((k for k, size in enumerate(SIZES) if base * size >= 100 * lots), len(SIZES) - 1)
+    """Actions at the router's best: the size nearest to `lots` by ratio, then smaller, then larger."""
+    share = 100 * max(lots, 0)
+    steps = enumerate(pairwise(SIZES))
+    first = next((k for k, (a, b) in steps if share * share <= a * b * base * base), len(SIZES) - 1)
     order = [*range(first, -1, -1), *range(first + 1, len(SIZES))]
     return [encode(SIZES[k], price) for k in order]

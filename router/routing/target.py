@@ -53,6 +53,8 @@ SLOTS = 1 + V_MAX  # 0: the router's best, else venue + 1
 NULL, WITHDRAW, FIRST = 0, 1, 2
 HARD = -1
 
+CHILDREN_MAX = 64  # live children of one parent; with so many, nothing more is sent
+TOP_UP = 50  # beside children that stay, a new one is at least the target's fiftieth: not one per small fill
 OWN_DEPTH = 16  # levels per venue searched for a near touch that is not our own
 _PERCENT = np.array(SIZES, np.int64)
 # Rows of the kernels' context, each over V_MAX slots; the first of four where there is one per price kind.
@@ -165,7 +167,7 @@ def _queue(books: Books, v: int, side: int, px: int) -> int:
 
 @njit(cache=True, nogil=True)
 def _context(books: Books, usable: Flags, caps: Ints, i: Ints, ctx: Ints) -> tuple[int, int]:
-    """Fill ctx; (lots of this parent's live children, those of them in immediate orders)."""
+    """Fill ctx; (lots of this parent's live children, how many they are)."""
     _fill_prices(books, usable, i, ctx)
     near_side = 0 if i[SIGN] > 0 else 1
     for v in range(V_MAX):
@@ -188,19 +190,18 @@ def _context(books: Books, usable: Flags, caps: Ints, i: Ints, ctx: Ints) -> tup
         ctx[_MAKER, v] = i[VENUES + v * VENUE_WIDTH + VENUE_MAKER_PPM]
         ctx[_TAKER, v] = i[VENUES + v * VENUE_WIDTH + VENUE_TAKER_PPM]
     live = 0
-    immediate = 0
+    children = 0
     for r in range(i[ORDERS]):
         at = ORDERS_AT + r * ORDER_WIDTH
         kind = i[at + ORDER_KIND]
         if kind in (RESTING, IMMEDIATE, LEAVING):
             live += i[at + ORDER_LEAVES]
-        if kind == IMMEDIATE:
-            immediate += i[at + ORDER_LEAVES]
-    return live, immediate
+            children += 1
+    return live, children
 
 
 @njit(cache=True, nogil=True)
-def _target(ctx: Ints, i: Ints, live: int, size: int, price: int, slot: int) -> bool:
+def _target(ctx: Ints, i: Ints, live: int, children: int, size: int, price: int, slot: int) -> bool:
     """Row _OUT of ctx: what should stand at each slot. False where nothing would be sent, kept or freed."""
     out = ctx[_OUT]
     for v in range(V_MAX):
@@ -225,7 +226,7 @@ def _target(ctx: Ints, i: Ints, live: int, size: int, price: int, slot: int) -> 
                 out[v] += leaves
                 kept += leaves
     left = lots - kept
-    if left < i[MIN_LOTS]:
+    if left < i[MIN_LOTS] or (kept > 0 and (left < lots // TOP_UP or children >= CHILDREN_MAX)):
         return kept > 0
     free = ctx[_OPEN]
     for v in range(V_MAX):
@@ -243,7 +244,7 @@ def _target(ctx: Ints, i: Ints, live: int, size: int, price: int, slot: int) -> 
 def mask(books: Books, usable: Flags, caps: Ints, i: Ints, out: Flags) -> None:
     """out[A]: what is allowed now. Null always is; withdraw while this parent has live children."""
     ctx = np.empty((_ROWS, V_MAX), np.int64)
-    live, _ = _context(books, usable, caps, i, ctx)
+    live, children = _context(books, usable, caps, i, ctx)
     for a in range(out.shape[0]):
         out[a] = False
     out[NULL] = True
@@ -255,18 +256,19 @@ def mask(books: Books, usable: Flags, caps: Ints, i: Ints, out: Flags) -> None:
             if slot > 0 and ctx[_PX + price, slot - 1] <= 0:
                 continue
             for size in range(_PERCENT.shape[0]):
-                out[FIRST + (size * 4 + price) * SLOTS + slot] = _target(ctx, i, live, size, price, slot)
+                action = FIRST + (size * 4 + price) * SLOTS + slot
+                out[action] = _target(ctx, i, live, children, size, price, slot)
 
 
 @njit(cache=True, nogil=True)
 def slices(books: Books, usable: Flags, caps: Ints, i: Ints, action: int, out: Ints) -> int:
     """out[V_MAX, 4]: (venue, px, target lots, lots the gate passes now) for each slice; returns how many."""
     ctx = np.empty((_ROWS, V_MAX), np.int64)
-    live, _ = _context(books, usable, caps, i, ctx)
+    live, children = _context(books, usable, caps, i, ctx)
     code = action - FIRST
     price = code // SLOTS % 4
     n = 0
-    if _target(ctx, i, live, code // SLOTS // 4, price, code % SLOTS):
+    if _target(ctx, i, live, children, code // SLOTS // 4, price, code % SLOTS):
         for v in range(V_MAX):
             if ctx[_OUT, v] > 0:
                 out[n, 0] = v

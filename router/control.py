@@ -26,7 +26,7 @@ import json
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -217,26 +217,32 @@ def ask(path: Path, request: dict[str, str], on_answer: Callable[[Answer], None]
     0: done, and every order is confirmed; 1: done, but some orders are not; 2: refused. ControlError if
     there is no router, or it stopped before the end: whether the command took effect is then not known.
     """
-    status: int | None = None
+    # A kill that ends without saying "completed" has confirmed nothing.
+    status = 1 if request["cmd"] == "kill" else 0
+    for answer in _answers(path, request):
+        if answer["event"] == "end":
+            return status
+        if answer["event"] == "completed":
+            status = 1 if answer.get("unconfirmed") else 0
+        on_answer(answer)
+        if answer["event"] == "refused":
+            return 2
+    raise ControlError(f"{path}: the router closed the connection before the command was done")
+
+
+def _answers(path: Path, request: dict[str, str]) -> Iterator[Answer]:
+    """The lines that come back; what was not said by a router is a ControlError."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
             connection.connect(str(path))
             connection.sendall(json.dumps(request).encode() + b"\n")
-            with connection.makefile("rb") as lines:
-                for line in lines:
-                    answer = json.loads(line)
-                    if answer["event"] == "end":
-                        # A kill that ends without saying "completed" has confirmed nothing.
-                        return status if status is not None else int(request["cmd"] == "kill")
-                    if answer["event"] == "refused":
-                        status = 2
-                    elif answer["event"] == "completed":
-                        status = 1 if answer.get("unconfirmed") else 0
-                    on_answer(answer)
-                    if status == 2:
-                        return 2
+            lines = connection.makefile("rb")
+            while line := lines.readline():
+                answer = json.loads(line)
+                if not isinstance(answer, dict) or "event" not in answer:
+                    raise ValueError(f"{line[:80]!r} is not an answer")
+                yield answer
         except OSError as error:
             raise ControlError(f"{path}: no router answers: {error.strerror or error}") from None
         except ValueError:
             raise ControlError(f"{path}: what answers is no router") from None
-    raise ControlError(f"{path}: the router closed the connection before the command was done")

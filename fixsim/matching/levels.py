@@ -7,20 +7,20 @@ that changed is noted exactly once.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from fixsim.matching.kernel import kernel
 from fixsim.matching.layout import Core, S
 
 _TOUCHED = int(S.TOUCHED)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sign_of(book: int) -> int:
     """+1 for a book of bids, -1 for a book of asks."""
     return 1 - 2 * (book & 1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def place(core: Core, book: int, key: int) -> int:
     """Where `key` is or belongs in the overflow: the first index whose key is not smaller."""
     low, high = 0, core.books[book].over
@@ -33,7 +33,7 @@ def place(core: Core, book: int, key: int) -> int:
     return low
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def has_room(core: Core, book: int, px: int) -> bool:
     """Whether an order at `px` could rest: its level exists, or one more fits into the overflow."""
     key = sign_of(book) * px
@@ -47,7 +47,7 @@ def has_room(core: Core, book: int, px: int) -> bool:
     return bool(at < n and core.over_key[book, at] == key)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def open_level(core: Core, book: int, px: int) -> int:
     """The level of `px`, made if it is not there. The caller has asked has_room."""
     key = sign_of(book) * px
@@ -74,7 +74,7 @@ def open_level(core: Core, book: int, px: int) -> int:
     return int(level)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def touch(core: Core, level: int) -> None:
     """Note that the level is about to change, with its total before."""
     entry = core.levels[level]
@@ -85,7 +85,7 @@ def touch(core: Core, level: int) -> None:
         core.state[_TOUCHED] += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def occupied(core: Core, book: int, level: int) -> None:
     """The level has its first order."""
     window = core.bits.shape[1] * 64
@@ -98,7 +98,7 @@ def occupied(core: Core, book: int, level: int) -> None:
         core.books[book].emptied -= 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def vacated(core: Core, book: int, level: int) -> None:
     """The level's last order is gone."""
     window = core.bits.shape[1] * 64
@@ -111,7 +111,7 @@ def vacated(core: Core, book: int, level: int) -> None:
         core.books[book].emptied += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def window_below(core: Core, book: int, offset: int) -> int:
     """The highest window place in use below `offset`, or -1."""
     if offset <= 0:
@@ -131,7 +131,7 @@ def window_below(core: Core, book: int, offset: int) -> int:
     return (at << 6) + high
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def overflow_below(core: Core, book: int, at: int) -> int:
     """The highest overflow index below `at` whose level has orders, or -1."""
     at -= 1
@@ -140,7 +140,7 @@ def overflow_below(core: Core, book: int, at: int) -> int:
     return at
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def better(core: Core, book: int, offset: int, at: int) -> int:
     """The better of a window place and an overflow index (-1: none): its level, or -1."""
     if at < 0:
@@ -150,14 +150,14 @@ def better(core: Core, book: int, offset: int, at: int) -> int:
     return int(book * core.bits.shape[1] * 64 + offset)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def best_level(core: Core, book: int) -> int:
     """The level with the best price, or -1 when the book is empty."""
     entry = core.books[book]
     return better(core, book, entry.window_best, overflow_below(core, book, entry.over))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def compact(core: Core, book: int) -> None:
     """Take empty levels out of the overflow. Only after the changes were drained."""
     if core.books[book].emptied == 0:

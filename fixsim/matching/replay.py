@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
-
+from fixsim.matching.kernel import kernel
 from fixsim.matching.layout import SPARE, Code, Core, EventKind, Records, S
 from fixsim.matching.levels import has_room
 from fixsim.matching.resting import rest, slot_of, venue_of
@@ -26,7 +25,7 @@ _OK, _ORDERS_FULL, _LEVELS_FULL = int(Code.OK), int(Code.ORDERS_FULL), int(Code.
 _DUPLICATE, _OUT_OF_RANGE = int(Code.DUPLICATE), int(Code.OUT_OF_RANGE)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def load(core: Core, opening: Records) -> tuple[int, int]:
     """Rest the opening orders (prices best first, in queue order): (code, orders loaded).
 
@@ -59,7 +58,7 @@ def load(core: Core, opening: Records) -> tuple[int, int]:
     return _OK, n
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def feed(core: Core, event: Any) -> int:
     """One EVENT record: a code."""
     ordinal = event.ordinal
@@ -91,7 +90,7 @@ def feed(core: Core, event: Any) -> int:
     return _OK
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def replay(core: Core, events: Records, until_ns: int, at_most: int) -> int:
     """Feed the events not yet fed whose time is at most `until_ns`, at most `at_most` of them: a code."""
     at = core.state[_CURSOR]

@@ -7,15 +7,15 @@ with linear probing, whose entries are moved back on removal, so that it needs n
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from fixsim.matching.kernel import kernel
 from fixsim.matching.layout import Core, S
 from fixsim.matching.levels import occupied, open_level, touch, vacated
 
 _FREE, _OWN, _ARRIVAL = int(S.FREE), int(S.OWN), int(S.ARRIVAL)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def mix(value: int) -> int:
     """SplitMix64's finaliser (Steele, Lea, Flood 2014): spreads consecutive numbers evenly over 63 bits."""
     z = np.uint64(value) + np.uint64(0x9E3779B97F4A7C15)
@@ -24,13 +24,13 @@ def mix(value: int) -> int:
     return int((z ^ (z >> np.uint64(31))) >> np.uint64(1))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def venue_of(ordinal: int, venues: int) -> int:
     """The lit venue, 0 to venues - 1, at which a recorded order rests."""
     return int(mix(ordinal) % venues)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _probe(core: Core, key: int) -> int:
     """Where `key` is in the participants' table, or the empty place where it would go."""
     mask = core.own_key.shape[0] - 1
@@ -40,7 +40,7 @@ def _probe(core: Core, key: int) -> int:
     return int(at)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def slot_of(core: Core, key: int) -> int:
     """The slot of a resting order, or -1."""
     if key >= 0:
@@ -49,7 +49,7 @@ def slot_of(core: Core, key: int) -> int:
     return int(core.own_slot[at]) if core.own_key[at] == key else -1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _index(core: Core, key: int, slot: int) -> None:
     if key >= 0:
         core.recorded[key] = slot + 1
@@ -60,7 +60,7 @@ def _index(core: Core, key: int, slot: int) -> None:
     core.state[_OWN] += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _forget(core: Core, key: int) -> None:
     if key >= 0:
         core.recorded[key] = 0
@@ -81,7 +81,7 @@ def _forget(core: Core, key: int) -> None:
     core.state[_OWN] -= 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def rest(core: Core, book: int, key: int, px: int, qty: int) -> None:
     """Put an order at the end of its price's queue. The caller has checked that everything fits."""
     core.state[_FREE] -= 1
@@ -109,7 +109,7 @@ def rest(core: Core, book: int, key: int, px: int, qty: int) -> None:
     _index(core, key, slot)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def reduce(core: Core, slot: int, qty: int) -> None:
     """Take `qty` off an order where it stands in its queue; with nothing left it leaves."""
     order = core.orders[slot]

@@ -7,8 +7,7 @@ is refused before anything changes.
 
 from __future__ import annotations
 
-from numba import njit
-
+from fixsim.matching.kernel import kernel
 from fixsim.matching.layout import SPARE, Code, Core, Kind, S
 from fixsim.matching.levels import best_level, better, has_room, overflow_below, window_below
 from fixsim.matching.resting import reduce, rest, slot_of
@@ -22,7 +21,7 @@ _OWN_FULL, _FILLS_FULL = int(Code.OWN_FULL), int(Code.FILLS_FULL)
 _UNKNOWN, _DUPLICATE = int(Code.UNKNOWN), int(Code.DUPLICATE)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def room(core: Core, first: int, last: int, home: int, key: int, sign: int, px: int, rests: bool) -> int:
     """Whether what an order could cause fits: fills with every order opposite, its own place in the book."""
     side = 1 if sign < 0 else 0
@@ -41,7 +40,7 @@ def room(core: Core, first: int, last: int, home: int, key: int, sign: int, px: 
     return _OK
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sweep(core: Core, first: int, last: int, key: int, sign: int, limit: int, qty: int, now_ns: int) -> int:
     """Trade against venues first to last - 1 while the price allows; what is left of `qty`.
 
@@ -85,7 +84,7 @@ def sweep(core: Core, first: int, last: int, key: int, sign: int, limit: int, qt
     return qty
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def available(core: Core, book: int, sign: int, limit: int, enough: int) -> int:
     """Lots a taker of `sign` could have from `book` within its limit, counted up to `enough`."""
     total = 0
@@ -103,7 +102,7 @@ def available(core: Core, book: int, sign: int, limit: int, enough: int) -> int:
     return total
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def submit(
     core: Core, venue: int, key: int, sign: int, px: int, qty: int, kind: int, now_ns: int
 ) -> tuple[int, int]:
@@ -124,7 +123,7 @@ def submit(
     return _OK, left
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def cancel(core: Core, key: int) -> int:
     """Remove an order; the lots that were left of it, 0 if it does not rest."""
     slot = slot_of(core, key)
@@ -135,7 +134,7 @@ def cancel(core: Core, key: int) -> int:
     return left
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def replace(core: Core, key: int, px: int, qty: int, now_ns: int) -> tuple[int, int]:
     """Give a resting order a new price and a new leaves quantity: (code, lots left).
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from fixsim.matching.kernel import kernel
 from fixsim.matching.layout import Core, Records, S
 from fixsim.matching.levels import better, compact, overflow_below, sign_of, window_below
 
 _TOUCHED = int(S.TOUCHED)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def depth(core: Core, book: int, px: NDArray[np.int64], qty: NDArray[np.int64]) -> int:
     """Write price and total of the best levels, best first; how many there were."""
     offset = core.books[book].window_best
@@ -32,7 +32,7 @@ def depth(core: Core, book: int, px: NDArray[np.int64], qty: NDArray[np.int64]) 
     return n
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def resting(core: Core, book: int, out: Records) -> int:
     """Write every order of a book, best price first, queue order within a price; how many there were."""
     offset = core.books[book].window_best
@@ -55,7 +55,7 @@ def resting(core: Core, book: int, out: Records) -> int:
             offset = window_below(core, book, offset)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def drain_changes(core: Core, out: Records) -> int:
     """Write the levels whose total differs from the last drain, in the order first touched; how many."""
     window = core.bits.shape[1] * 64

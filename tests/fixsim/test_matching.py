@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numba.core.errors import NumbaError
 
 from fixsim.matching import (
     BookFull,
@@ -18,6 +19,7 @@ from fixsim.matching import (
     UnknownOrder,
     venue_of,
 )
+from fixsim.matching.kernel import kernel
 from fixsim.matching.layout import EVENT, MAX_PX, OPENING
 
 SMALL = Capacity(orders=8, recorded=32, own=4, window=64, overflow=2, fills=8, trades=4)
@@ -330,6 +332,15 @@ def test_capacities_are_checked_and_memory_is_stated() -> None:
     with pytest.raises(ValueError, match=r"Capacity.fills 0 is not positive"):
         Capacity(fills=0)
     assert Market(3, PX).memory_bytes < 64 << 20
+
+
+def test_a_kernel_that_allocates_does_not_compile() -> None:
+    @kernel
+    def growing(n: int) -> int:
+        return len(np.zeros(n))
+
+    with pytest.raises(NumbaError):
+        growing(3)
 
 
 @pytest.mark.parametrize("venues", [1, 2, 3, 8])

@@ -23,7 +23,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from types import TracebackType
 
 from router.journal import FLAG_RESERVE, Buffer, JournalError, JournalWriter, Kind, Reader, Record
 
@@ -324,6 +323,11 @@ class OrderIds:
                 raise ValueError(f"{path}: is not the order counter of prefix {prefix}")
             self._next = self._end = int(end)
 
+    @property
+    def next_number(self) -> int:
+        """The number of the next ClOrdID."""
+        return self._next
+
     def next(self) -> str:
         """The next ClOrdID. Blocks for a sync once in `block` calls, unless `top_up` came first."""
         if self._next >= self._end:
@@ -382,9 +386,7 @@ class _Mapped:
     def __enter__(self) -> Buffer:
         return self._content
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if isinstance(self._content, mmap.mmap):
             self._content.close()
 

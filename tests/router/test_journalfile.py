@@ -285,6 +285,7 @@ def test_a_second_daemon_in_the_same_state_directory_is_told_who_runs(tmp_path: 
 
 def test_order_ids_count_up_and_a_restart_leaves_the_rest_of_the_block(tmp_path: Path) -> None:
     ids = OrderIds("SL1-", tmp_path / "ids", block=10)
+    assert ids.next_number == 1
     assert [ids.next() for _ in range(12)] == [f"SL1-{n}" for n in range(1, 13)]
     assert OrderIds("SL1-", tmp_path / "ids", block=10).next() == "SL1-21"
 

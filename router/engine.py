@@ -167,11 +167,13 @@ class Engine:
 
     def filled(self, child: Child, lots: int, report: ExecutionReport) -> None:
         self.oms.filled(child, lots, report)
+        self.ticker.child_filled(child)
 
     def changed(self, child: Child) -> None:
         self.kills.child_changed(child)
         self.oms.child_changed(child)
-        self.ticker.child_changed(child)
+        if not child.is_live:
+            self.ticker.child_ended(child)
 
     # Inside.
 

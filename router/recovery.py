@@ -30,7 +30,7 @@ class ReplayError(ValueError):
     """The journal does not replay to what it recorded."""
 
     def __init__(self, record: Record, why: str) -> None:
-        super().__init__(f"journal record {record.index} (offset {record.offset}): {why}")
+        super().__init__(f"journal record {record.number} (offset {record.offset}): {why}")
 
 
 class _Captured(JournalWriter):

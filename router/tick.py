@@ -102,6 +102,7 @@ class _Desk:
     state: NDArray[np.float32]
     mask: NDArray[np.bool_]
     asked: int = 0  # how many inputs had come when the policy was asked
+    waits: bool = False  # the last action waits for children to end
 
 
 class Ticker:
@@ -167,9 +168,15 @@ class Ticker:
         for desk in self._by_symbol.get(symbol, ()):
             self._event(desk.work)
 
-    def child_changed(self, child: Child) -> None:
+    def child_filled(self, child: Child) -> None:
         desk = self._desks.get(child.order.parent_id)
         if desk is not None:
+            self._event(desk.work)
+
+    def child_ended(self, child: Child) -> None:
+        """Only what a decision waited for is news: an order that found nothing would else be sent again at once."""
+        desk = self._desks.get(child.order.parent_id)
+        if desk is not None and desk.waits:
             self._event(desk.work)
 
     def _event(self, work: ParentWork) -> None:
@@ -347,6 +354,7 @@ class Ticker:
             child = core.orders.find(cl_ord_id)
             if child is not None:
                 self._execution.cancel(child)
+        desk.waits = steps.waits
         sent = 0
         for new in steps.new:
             sent += self._submit(desk, new)

@@ -139,9 +139,9 @@ class World:
         self.engine.attach(self.writer)
         self.start()
 
-    def keep_journal(self) -> bytes:
+    def keep_journal(self) -> None:
+        """What the shell does before it writes to the wire."""
         self.journal += self.writer.take()
-        return bytes(self.journal)
 
     # The desk.
 

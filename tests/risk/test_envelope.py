@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from risk.gate import Approved, Gate
-from risk.instrument import Instrument
+from risk.instrument import NANOS, Instrument
 from risk.kill import Mode, Scope
 from risk.market import Market, VenueMarket
 from risk.order import NewOrder, OrdType, Parent, Side, TimeInForce
@@ -147,3 +149,44 @@ def test_after_a_pass_the_envelope_is_smaller_or_the_same(question: tuple[Situat
     if cap:
         assert isinstance(gate.check(at.order(99, cap, price), at.book, NOW), Approved)
         assert gate.envelope("P1", "XLIT1", at.book, NOW).cap_lots(price) <= cap
+
+
+# The same against the definition, in fractions, where every bound lies on a tick.
+
+TOUCH = 4_000_000
+SIDES = (Side.BUY, Side.SELL)
+
+
+def oracle(side: Side, price: int | None, sale: int, limit: int | None, most: int) -> int:
+    """The largest quantity by the words of controls 2 and 3, for a locked market at TOUCH, collar 50 bp."""
+    sign, collar = side.sign, Fraction(50, 10_000)
+    if price is None:
+        if limit is not None or (sale and sign * TOUCH > sign * sale * (1 + sign * collar)):
+            return 0
+        return int(most / (TOUCH * (1 + collar)))
+    references = [TOUCH, *([sale] if sale else [])]
+    if any(sign * price > sign * reference * (1 + sign * collar) for reference in references):
+        return 0
+    if limit is not None and sign * price > sign * limit:
+        return 0
+    if sign * price < sign * TOUCH * (1 - sign * Fraction(5, 100)):
+        return 0
+    return most // max(price, TOUCH)
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("sale", [0, TOUCH, 3_980_000, 4_020_000, 3_900_000, 4_100_000])
+@pytest.mark.parametrize("limit", [None, TOUCH, 3_990_000, 4_010_000])
+def test_cap_and_gate_are_the_definition(side: Side, sale: int, limit: int | None) -> None:
+    one = Instrument("BTC-USD", 2, 1, 1, 1, 10**15, "USD")
+    most = NANOS
+    edges = (TOUCH, 3_980_000, 4_020_000, 3_999_900, 4_000_100, 3_990_000, 4_010_000, 3_800_000, 4_200_000)
+    for price in (None, *(edge + off for edge in edges for off in (-2, 0, 2))):
+        changes = {"symbol__child_max_lots": 10**6, "symbol__child_max_value_quote": 1}
+        at = Situation(one, changes, side, limit, 10**6, [], [], Market(
+            TOUCH, TOUCH, NOW, sale, NOW, {"XLIT1": VenueMarket(True, True, True, False, NOW)}), None, False)
+        cap = oracle(side, price, sale, limit, most)
+        assert at.build().envelope("P1", "XLIT1", at.book, NOW).cap_lots(price) == cap, price
+        if cap:
+            assert isinstance(at.build().check(at.order(1, cap, price), at.book, NOW), Approved)
+        refused(at.build().check(at.order(1, cap + 1, price), at.book, NOW))

@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from fixsim.dark import DarkBook, HiddenInterest, midpoint
+from fixsim.entry import Kind
 from fixsim.matching import Kind as MarketKind
 from fixsim.matching import Market
 from fixsim.publisher import Publisher
 from fixsim.settings import Settings
-from fixsim.venue import Fill, Kind
+from fixsim.venue import Fill
 
 _KINDS = {
     Kind.LIMIT: MarketKind.LIMIT,
@@ -27,7 +28,7 @@ _KINDS = {
 
 @dataclass(slots=True)
 class LitMarket:
-    """The market behind all lit venues. `touched` are the venues with something to publish, up to `max_px`."""
+    """The market behind all lit venues. `touched` venues have something to publish, up to `max_px`."""
 
     market: Market
     publishers: Sequence[Publisher]
@@ -52,7 +53,7 @@ class LitMarket:
         return ours
 
     def mid_px(self) -> int | None:
-        """The midpoint of the consolidated touch in half ticks; None: a side is empty, or they are crossed."""
+        """The midpoint of the consolidated touch in half ticks; None: a side is empty, or crossed."""
         return midpoint(self.market.best(venue) for venue in range(self.market.venues))
 
 

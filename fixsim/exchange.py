@@ -65,7 +65,7 @@ class Exchange:
         origin_ns: int | None = None,
         speed: float = 1.0,
     ) -> None:
-        """`origin_ns` None: the recording's own time. Events before settings.tape.start are in the book at once."""
+        """`origin_ns` None: the recording's own time. What is before tape.start is in the book at once."""
         first_ns, last_ns = tape.start_ns, tape.end_ns
         self.start_ns = settings.tape.start or first_ns
         self.stop_ns = settings.tape.stop or last_ns

@@ -212,7 +212,7 @@ class Gateway:
             self._answer_unreadable(door, message, error, now_ns)
 
     def _answer_unreadable(self, door: Door, message: Message, error: FieldError, now_ns: int) -> None:
-        """An order gets a report that refuses it, a subscription its own reject, the rest a business reject."""
+        """An order gets its report, a subscription its own reject, the rest a business reject."""
         cl_ord_id, md_req_id = _text(message, tags.CL_ORD_ID), _text(message, tags.MD_REQ_ID)
         if message.msg_type == tags.NEW_ORDER_SINGLE and cl_ord_id:
             echo = {tag: value for tag in ECHOED if (value := _text(message, tag))}

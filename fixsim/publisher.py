@@ -143,13 +143,13 @@ class Publisher:
             if subscription.depth == 0:
                 if full is None:
                     full = _entries(changed)
-                entries = full + trades
+                entries = trades + full
             else:
                 view = views.get(subscription.depth)
                 if view is None:
                     view = (self.depth(1, subscription.depth), self.depth(-1, subscription.depth))
                     views[subscription.depth] = view
-                entries = _difference(subscription.seen, view) + trades
+                entries = trades + _difference(subscription.seen, view)
                 subscription.seen = (dict(view[0]), dict(view[1]))
             if entries:
                 body = self._incremental(subscription.request_id, entries)

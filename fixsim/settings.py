@@ -141,8 +141,9 @@ class Desk(_Frozen):
     router_comp_id: CompId
     host: str
     port: Port
-    account: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")]
+    account: CompId
     heart_bt_int_s: Annotated[int, Field(ge=1, le=3600)]
+    participant: CompId
 
 
 class Settings(_Frozen):
@@ -213,7 +214,7 @@ def refuse_other_tape(settings: Settings, tape: RecordedTape, settings_path: Pat
     if not tape.start_ns <= start_ns < stop_ns <= tape.end_ns:
         raise SettingsError(
             f"{settings_path}: tape.start, tape.stop = {_utc(start_ns)}, {_utc(stop_ns)}:"
-            f" start must be before stop, and both within the tape, {_utc(tape.start_ns)} to {_utc(tape.end_ns)}"
+            f" start before stop, and both within the tape, {_utc(tape.start_ns)} to {_utc(tape.end_ns)}"
         )
 
 

@@ -17,9 +17,18 @@ OrdStatus (39) is the order's state; the table of what a request meets, FIX 4.4 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Protocol, TypedDict, Unpack
 
+from fixsim.entry import (
+    DUPLICATE_ORDER,
+    OTHER,
+    UNKNOWN_ORDER,
+    Kind,
+    Refused,
+    check_quantity,
+    kind_of,
+    px_of,
+)
 from fixsim.matching import MatchingError
 from fixsim.record import Record
 from fixsim.settings import Instrument
@@ -44,17 +53,6 @@ from router.fix.messages.fields import joined
 Change = OrderCancelRequest | OrderCancelReplaceRequest
 CANCEL, REPLACE = CxlRejResponseTo.CANCEL, CxlRejResponseTo.REPLACE
 MAX_ORDERS = 1_000_000
-UNKNOWN_ORDER, DUPLICATE_ORDER, UNSUPPORTED, INCORRECT_QUANTITY, OTHER = 5, 6, 11, 13, 99  # OrdRejReason(103)
-
-
-class Kind(StrEnum):
-    """What the book is asked to do with an order."""
-
-    LIMIT = "limit"
-    MARKET = "market"
-    IOC = "ioc"
-    FOK = "fok"
-    PEG = "peg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +121,6 @@ class _More(TypedDict, total=False):
 
 
 @dataclass(slots=True)
-class _Refused(Exception):  # noqa: N818 - a verdict, not a fault
-    reason: int
-    text: str
-
-
-@dataclass(slots=True)
 class Keys:
     """Order keys, one counter for all venues; below 0, since the recording's own orders count up from 0."""
 
@@ -169,7 +161,7 @@ class Venue:
         try:
             kind, px = self._accept(client, request)
             fills = self.book.submit(key, request.side.sign, px, request.qty_lots, kind, now_ns)
-        except _Refused as refused:
+        except Refused as refused:
             return [self._reject(client, request, refused.reason, refused.text, now_ns)]
         except MatchingError as error:
             return [self._reject(client, request, OTHER, str(error), now_ns)]
@@ -228,14 +220,14 @@ class Venue:
         order = found
         try:
             if request.side != order.side or request.ord_type != order.ord_type:
-                raise _Refused(2, "Side(54) and OrdType(40) cannot be replaced")
+                raise Refused(2, "Side(54) and OrdType(40) cannot be replaced")
             if request.qty_lots <= order.cum_lots:
                 text = f"OrderQty(38) {request.qty_lots} lots is not more than CumQty(14) {order.cum_lots}"
-                raise _Refused(2, text)
-            self._quantity(request.qty_lots)
-            px = self._price(order.ord_type, request.price_nanos)
+                raise Refused(2, text)
+            check_quantity(self.instrument, request.qty_lots)
+            px = px_of(self.instrument, self.name, order.ord_type, request.price_nanos)
             fills = self.book.replace(order.key, px, request.qty_lots - order.cum_lots, now_ns)
-        except _Refused as refused:
+        except Refused as refused:
             return [self._cancel_refused(client, request, order, REPLACE, 2, refused.text, now_ns)]
         except MatchingError as error:
             return [self._cancel_refused(client, request, order, REPLACE, 99, str(error), now_ns)]
@@ -268,7 +260,8 @@ class Venue:
         unknown = ExecutionReport(
             order_id="NONE", exec_id="0", exec_type=ExecType.ORDER_STATUS, ord_status=OrdStatus.REJECTED,
             symbol=request.symbol, side=request.side, leaves_lots=0, cum_lots=0, avg_px_nanos=0,
-            cl_ord_id=request.cl_ord_id, transact_time_ns=now_ns, ord_rej_reason=UNKNOWN_ORDER, text="no such order",
+            cl_ord_id=request.cl_ord_id, transact_time_ns=now_ns, ord_rej_reason=UNKNOWN_ORDER,
+            text="no such order",
         )  # fmt: skip
         return [self._reply(client, unknown)]
 
@@ -290,68 +283,28 @@ class Venue:
         liquidity = LastLiquidity.ADDED if fill.maker else LastLiquidity.REMOVED
         exec_id = self._next_exec_id()
         self.record.write(
-            "fill", now_ns, self.name, session=order.owner, cl_ord_id=order.cl_ord_id, order_id=order.order_id,
-            exec_id=exec_id, symbol=self.instrument.symbol, side=int(order.side), price_nanos=price_nanos,
+            "fill", now_ns, self.name, session=order.owner, cl_ord_id=order.cl_ord_id,
+            order_id=order.order_id, exec_id=exec_id, symbol=self.instrument.symbol, side=int(order.side),
+            price_nanos=price_nanos,
             qty_lots=fill.qty_lots, fee_nanos=fee_nanos, liquidity=int(liquidity), cum_lots=order.cum_lots,
             leaves_lots=order.leaves_lots,
         )  # fmt: skip
         return self._report(
-            order, ExecType.TRADE, now_ns, exec_id=exec_id, last_qty_lots=fill.qty_lots, last_px_nanos=price_nanos,
-            last_mkt=self.name, last_liquidity=liquidity, commission_nanos=fee_nanos,
+            order, ExecType.TRADE, now_ns, exec_id=exec_id, last_qty_lots=fill.qty_lots,
+            last_px_nanos=price_nanos, last_mkt=self.name, last_liquidity=liquidity,
+            commission_nanos=fee_nanos,
         )  # fmt: skip
 
     # -- rules of entry ---------------------------------------------------------------------------
 
     def _accept(self, client: str, request: NewOrderSingle) -> tuple[Kind, int]:
         if (client, request.cl_ord_id) in self._by_cl_ord_id:
-            raise _Refused(DUPLICATE_ORDER, f"ClOrdID(11) {request.cl_ord_id} was used before")
+            raise Refused(DUPLICATE_ORDER, f"ClOrdID(11) {request.cl_ord_id} was used before")
         if len(self._by_cl_ord_id) >= MAX_ORDERS:
-            raise _Refused(OTHER, f"the venue's table of {MAX_ORDERS} orders is full")
-        self._quantity(request.qty_lots)
-        kind = self._kind(request)
-        return kind, self._price(request.ord_type, request.price_nanos)
-
-    def _kind(self, request: NewOrderSingle) -> Kind:
-        dark = self.settings.kind == "dark"
-        if request.ord_type is OrdType.PEGGED:
-            if not dark:
-                raise _Refused(UNSUPPORTED, f"OrdType(40) P: {self.name} has no midpoint peg")
-            if request.tif in (TimeInForce.IOC, TimeInForce.FOK):
-                raise _Refused(UNSUPPORTED, f"TimeInForce(59) {request.tif.value}: a peg rests")
-            return Kind.PEG
-        if request.tif is TimeInForce.FOK:
-            if dark:
-                raise _Refused(UNSUPPORTED, f"TimeInForce(59) 4: {self.name} has no fill or kill")
-            return Kind.FOK
-        if request.ord_type is OrdType.MARKET:
-            return Kind.IOC if dark else Kind.MARKET
-        return Kind.IOC if request.tif is TimeInForce.IOC else Kind.LIMIT
-
-    def _quantity(self, qty_lots: int) -> None:
-        rule = self.instrument
-        if not rule.min_lots <= qty_lots <= rule.max_lots or qty_lots % rule.round_lots:
-            raise _Refused(
-                INCORRECT_QUANTITY,
-                f"OrderQty(38) {qty_lots} lots is not a multiple of {rule.round_lots}"
-                f" from {rule.min_lots} to {rule.max_lots}",
-            )
-
-    def _price(self, ord_type: OrdType, price_nanos: int | None) -> int:
-        """The limit in half ticks; 0: none."""
-        if price_nanos is None:
-            if ord_type is OrdType.LIMIT:
-                raise _Refused(OTHER, "Price(44) is missing from a limit order")
-            return 0
-        if ord_type is OrdType.MARKET:
-            raise _Refused(OTHER, "Price(44) does not belong on a market order")
-        tick = self.instrument.tick_nanos
-        if price_nanos <= 0 or price_nanos % tick:
-            raise _Refused(
-                OTHER,
-                f"Price(44) {price_nanos} nanos is not a positive multiple of tick {tick}"
-                f" ({self.instrument.symbol}, {self.name})",
-            )
-        return price_nanos * 2 // tick
+            raise Refused(OTHER, f"the venue's table of {MAX_ORDERS} orders is full")
+        check_quantity(self.instrument, request.qty_lots)
+        kind = kind_of(request, self.settings)
+        return kind, px_of(self.instrument, self.name, request.ord_type, request.price_nanos)
 
     def _find(
         self, client: str, request: Change, now_ns: int, response_to: CxlRejResponseTo
@@ -406,10 +359,12 @@ class Venue:
             exec_id = "0" if exec_type is ExecType.ORDER_STATUS else self._next_exec_id()
         message = ExecutionReport(
             order_id=order.order_id, exec_id=exec_id, exec_type=exec_type, ord_status=order.status,
-            symbol=self.instrument.symbol, side=order.side, leaves_lots=order.leaves_lots, cum_lots=order.cum_lots,
+            symbol=self.instrument.symbol, side=order.side, leaves_lots=order.leaves_lots,
+            cum_lots=order.cum_lots,
             avg_px_nanos=_half_up(order.paid_nanos_lots, order.cum_lots) if order.cum_lots else 0,
             cl_ord_id=cl_ord_id or order.cl_ord_id, account=order.account, qty_lots=order.qty_lots,
-            ord_type=order.ord_type, price_nanos=order.price_nanos, tif=order.tif, transact_time_ns=now_ns, **more,
+            ord_type=order.ord_type, price_nanos=order.price_nanos, tif=order.tif,
+            transact_time_ns=now_ns, **more,
         )  # fmt: skip
         return self._reply(order.owner, message)
 
@@ -433,8 +388,9 @@ class Venue:
             "rejected", now_ns, self.name, session=client, cl_ord_id=echo[11], reason=reason, text=text
         )
         return joined(
-            "37=NONE", *(f"{tag}={value}" for tag, value in echo.items()), f"17={self._next_exec_id()}", "150=8",
-            "39=8", f"103={reason}", "151=0", "14=0", "6=0", b"60=" + time_to_wire(now_ns), f"58={text}",
+            "37=NONE", *(f"{tag}={value}" for tag, value in echo.items()),
+            f"17={self._next_exec_id()}", "150=8", "39=8", f"103={reason}", "151=0", "14=0", "6=0",
+            b"60=" + time_to_wire(now_ns), f"58={text}",
         )  # fmt: skip
 
     def _cancel_refused(

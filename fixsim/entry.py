@@ -1,0 +1,75 @@
+"""A venue's rules of entry: which orders it takes, and in what words it refuses the others.
+
+Pure functions over one request and the instrument's rules; each raises Refused, whose text names field, value
+and rule, and whose reason is OrdRejReason(103) of FIX 4.4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from fixsim.settings import Instrument, Venue
+from risk.order import OrdType, TimeInForce
+from router.fix.decimals import nanos_to_wire
+from router.fix.messages import NewOrderSingle
+
+UNKNOWN_ORDER, DUPLICATE_ORDER, UNSUPPORTED, INCORRECT_QUANTITY, OTHER = 5, 6, 11, 13, 99
+
+
+class Kind(StrEnum):
+    """What the book is asked to do with an order."""
+
+    LIMIT = "limit"
+    MARKET = "market"
+    IOC = "ioc"
+    FOK = "fok"
+    PEG = "peg"
+
+
+@dataclass(slots=True)
+class Refused(Exception):  # noqa: N818 - a verdict, not a fault
+    reason: int
+    text: str
+
+
+def kind_of(request: NewOrderSingle, venue: Venue) -> Kind:
+    """The order's kind, if the venue takes that kind."""
+    dark = venue.kind == "dark"
+    if request.ord_type is OrdType.PEGGED:
+        if not dark:
+            raise Refused(UNSUPPORTED, f"OrdType(40) P: {venue.name} has no midpoint peg")
+        if request.tif in (TimeInForce.IOC, TimeInForce.FOK):
+            raise Refused(UNSUPPORTED, f"TimeInForce(59) {request.tif.value}: a peg rests")
+        return Kind.PEG
+    if request.tif is TimeInForce.FOK:
+        if dark:
+            raise Refused(UNSUPPORTED, f"TimeInForce(59) 4: {venue.name} has no fill or kill")
+        return Kind.FOK
+    if request.ord_type is OrdType.MARKET:
+        return Kind.IOC if dark else Kind.MARKET
+    return Kind.IOC if request.tif is TimeInForce.IOC else Kind.LIMIT
+
+
+def check_quantity(instrument: Instrument, qty_lots: int) -> None:
+    """Within bounds, and whole."""
+    low, high, round_lots = instrument.min_lots, instrument.max_lots, instrument.round_lots
+    if not low <= qty_lots <= high or qty_lots % round_lots:
+        rule = f"is not a multiple of {round_lots} from {low} to {high}"
+        raise Refused(INCORRECT_QUANTITY, f"OrderQty(38) {qty_lots} lots {rule}")
+
+
+def px_of(instrument: Instrument, venue: str, ord_type: OrdType, price_nanos: int | None) -> int:
+    """The limit in half ticks; 0: none."""
+    if price_nanos is None:
+        if ord_type is OrdType.LIMIT:
+            raise Refused(OTHER, "Price(44) is missing from a limit order")
+        return 0
+    wire = nanos_to_wire(price_nanos).decode()
+    if ord_type is OrdType.MARKET:
+        raise Refused(OTHER, f"Price(44) {wire} does not belong on a market order")
+    tick = instrument.tick_nanos
+    if price_nanos <= 0 or price_nanos % tick:
+        rule = f"is not a positive multiple of tick {nanos_to_wire(tick).decode()}"
+        raise Refused(OTHER, f"Price(44) {wire} {rule} ({instrument.symbol}, {venue})")
+    return price_nanos * 2 // tick

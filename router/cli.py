@@ -26,6 +26,7 @@ from router.lockstep import LockstepError
 from router.settings import Settings, load
 
 FOLLOW_S = 0.2
+FAULTS = (SettingsError, ControlError, AlreadyRunning, JournalError, LockstepError)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -217,7 +218,10 @@ def check_files(settings: Settings) -> tuple[Path, ...]:
         ):
             if symbol not in known:
                 raise SettingsError(f"{settings.path}: symbols = {symbol!r}: {path} has no such symbol")
-    return (settings.path, settings.files.venues, settings.files.limits, settings.files.instruments)
+    policy = importlib.import_module("router.policy")  # ONNX Runtime: too slow to load for a kill
+    policy.load_all(policy.read_policies(settings.files.policies))
+    files = settings.files
+    return (settings.path, files.venues, files.limits, files.instruments, files.policies)
 
 
 def utc_text(time_ns: int) -> str:
@@ -307,7 +311,7 @@ def main() -> None:
     """Entry point: faults that a person can mend are one line on stderr, without a traceback."""
     try:
         app()
-    except (SettingsError, ControlError, AlreadyRunning, JournalError, LockstepError) as error:
+    except FAULTS as error:
         _fault(str(error))
     except OSError as error:
         _fault(f"{error.filename or 'router'}: {error.strerror or error}")

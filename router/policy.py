@@ -68,7 +68,7 @@ PROVIDERS = {
 Provider = Literal["cpu", "cuda", "tensorrt"]
 
 
-class PolicyError(ValueError):
+class PolicyError(SettingsError):
     """The file may not be used as a policy; the text names the file, the rule and the value."""
 
     def __init__(self, path: Path, reason: str) -> None:

@@ -13,7 +13,7 @@ from collections import deque
 from router.config import EngineConfig
 from router.engine import Engine
 from router.fix.codec import Garbled, parse
-from router.journal import JournalWriter, Kind, Record
+from router.journal import JournalError, JournalWriter, Kind, Record
 from router.records import (
     LINK_BLOCKED,
     LINK_DOWN,
@@ -26,11 +26,11 @@ from router.records import (
 INPUTS = frozenset({Kind.START, Kind.FIX_IN, Kind.LINK, Kind.TIMER, Kind.ANSWER, Kind.OPERATOR})
 
 
-class ReplayError(ValueError):
+class ReplayError(JournalError):
     """The journal does not replay to what it recorded."""
 
     def __init__(self, record: Record, why: str) -> None:
-        super().__init__(f"journal record {record.number} (offset {record.offset}): {why}")
+        super().__init__(record.offset, f"record {record.number}: {why}")
 
 
 class _Captured(JournalWriter):
@@ -146,4 +146,5 @@ def _difference(record: Record, kind: int, time_ns: int, payload: bytes) -> str:
         (n for n, (a, b) in enumerate(zip(payload, record.payload, strict=False)) if a != b),
         min(len(payload), len(record.payload)),
     )
-    return f"{record.kind.name} differs from byte {at} on: {record.payload[at : at + 60]!r}, now {payload[at : at + 60]!r}"
+    was, now = record.payload[at : at + 60], payload[at : at + 60]
+    return f"{record.kind.name} differs from byte {at} on: {was!r}, now {now!r}"

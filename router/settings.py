@@ -121,27 +121,13 @@ class Decision(_Table):
         return self
 
 
-class Strategy(_Table):
-    """A value of TargetStrategy(847), and the entry of the policies' list that it runs."""
-
-    code: Annotated[int, Field(ge=1, le=2**31 - 1)]
-    policy: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-
-
 class Policy(_Table):
-    """How policies run. A late or bad answer gets the fallback schedule; after `off_after` of them the
-    policy is off.
+    """When a policy's answer counts as late, and after how many late or bad ones in one parent it is off.
+    Which policies run, on what, and for which TargetStrategy(847), is in the policies' list.
     """
 
-    provider: Literal["cpu", "cuda", "tensorrt"]
     deadline_ms: Annotated[int, Field(ge=1, le=60_000)]
     off_after: Annotated[int, Field(ge=1, le=1000)]
-    strategies: Annotated[tuple[Strategy, ...], Field(min_length=1, max_length=64, strict=False)]
-
-    @model_validator(mode="after")
-    def _codes_differ(self) -> Self:
-        _once("code", [str(strategy.code) for strategy in self.strategies])
-        return self
 
 
 class MarketData(_Table):

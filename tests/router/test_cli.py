@@ -159,6 +159,7 @@ def test_check_reads_the_files_that_ship(router: Any, repository: Path) -> None:
         "venues.toml: good",
         "limits.toml: good",
         "instruments.toml: good",
+        "policies.toml: good",
     ]
 
 

@@ -121,7 +121,8 @@ def civil_from_days(days: int) -> tuple[int, int, int]:
 def time_from_wire(wire: bytes) -> int:
     """UTCTimestamp YYYYMMDD-HH:MM:SS, with up to nine decimals, as ns. ValueError names what is wrong.
 
-    A leap second (SS=60) is the first instant of the next minute.
+    Years 1970 to 2261, whose nanoseconds fit 64 bits. A leap second (SS=60) is the next minute's first
+    instant.
     """
     if len(wire) < 17 or wire[8:9] != b"-" or wire[11:12] != b":" or wire[14:15] != b":":
         raise ValueError(f"{show(wire)} is not a UTC timestamp YYYYMMDD-HH:MM:SS[.sss]")
@@ -136,6 +137,8 @@ def time_from_wire(wire: bytes) -> int:
     leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
     if not 1 <= month <= 12 or not 1 <= day <= _MONTH_DAYS[month - 1] + (month == 2 and leap):
         raise ValueError(f"{show(wire)} is not a date of the calendar")
+    if not 1970 <= year <= 2261:
+        raise ValueError(f"{show(wire)} is not between 1970 and 2261")
     if hour > 23 or minute > 59 or second > 60:
         raise ValueError(f"{show(wire)} is not a time of the day")
     seconds = days_from_civil(year, month, day) * DAY_S + hour * 3600 + minute * 60 + second

@@ -13,6 +13,7 @@ from router.fix.checks import (
     Header,
     content_fault,
     logon_fault,
+    names_of,
     rejected_of,
     text_of,
 )
@@ -50,7 +51,7 @@ class Inbound(Outbound):
             self._alert(out, f"the first message is {message.msg_type!r}, not Logon(A)")
             self._close(out, "the first message is not Logon(A)")
         elif not self._header.is_ours(message):
-            self._alert(out, f"Logon with wrong BeginString or CompIDs: {message!r}", "critical")
+            self._alert(out, f"Logon(A) for another session: {names_of(message)}", "critical")
             self._close(out, "wrong BeginString or CompIDs")
         else:
             self._logon(out, message, now_ns)

@@ -63,7 +63,7 @@ def _two(buf: Any, at: int) -> Any:
 
 @njit(cache=True, nogil=True)
 def utc_ns(buf: Any, lo: int, hi: int) -> Any:
-    """UTCTimestamp in buf[lo:hi] as ns since 1970, or BAD_TIME."""
+    """UTCTimestamp in buf[lo:hi] as ns since 1970 (until 2261: 64 bits), or BAD_TIME."""
     size = hi - lo
     if size < 17 or size == 18 or size > 27 or buf[lo + 8] != 45 or buf[lo + 11] != 58 or buf[lo + 14] != 58:
         return BAD_TIME
@@ -73,7 +73,16 @@ def utc_ns(buf: Any, lo: int, hi: int) -> Any:
     hour = _two(buf, lo + 9)
     minute = _two(buf, lo + 12)
     second = _two(buf, lo + 15)
-    if year < 0 or month < 1 or month > 12 or day < 1 or hour < 0 or minute < 0 or second < 0:
+    if (
+        year < 1970
+        or year > 2261
+        or month < 1
+        or month > 12
+        or day < 1
+        or hour < 0
+        or minute < 0
+        or second < 0
+    ):
         return BAD_TIME
     leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
     longest = 31

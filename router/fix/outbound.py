@@ -1,5 +1,4 @@
-"""The sending half of a session: MsgSeqNum, what may be resent, and every message the session itself writes.
-"""
+"""The sending half of a session: MsgSeqNum, what may be resent, what the session itself writes."""
 
 from router.fix import admin, tags
 from router.fix.checks import VALUE_INCORRECT, Fault
@@ -60,7 +59,6 @@ class Outbound:
         sent = self.next_out - 1
         if not 1 <= first <= sent or (last and last < first):
             text = f"ResendRequest for {first} to {last}, but 1 to {sent} were sent"
-            self._alert(out, text)
             self._reject(out, message, Fault(VALUE_INCORRECT, tags.BEGIN_SEQ_NO, text), now_ns)
             return
         if last == 0 or last > sent:

@@ -81,6 +81,10 @@ class Exposure:
         """Every order held, by ClOrdID."""
         return self._orders
 
+    def knows(self, cl_ord_id: str) -> bool:
+        """Whether this order is in the ledger, open or closed, so that a fill of it needs no adoption."""
+        return cl_ord_id in self._orders
+
     def take_in(self, parent: Parent) -> ParentLine:
         """Register a parent; a known id keeps its line."""
         line = self.parents.get(parent.parent_id)

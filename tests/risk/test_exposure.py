@@ -116,6 +116,8 @@ def test_done_orders_are_forgotten_oldest_first(monkeypatch: pytest.MonkeyPatch)
     for number in range(1, 4):
         ledger.close(f"S1-{number}")
     assert set(ledger.orders) == {"S1-0", "S1-2", "S1-3"}
+    assert ledger.knows("S1-2")
+    assert not ledger.knows("S1-1")
     with pytest.raises(UnknownOrder, match="S1-1"):
         ledger.fill("S1-1", 1)
     assert line.reserved_lots == BTC

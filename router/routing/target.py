@@ -173,11 +173,7 @@ def _context(books: Books, usable: Flags, caps: Ints, i: Ints, ctx: Ints) -> tup
     for v in range(V_MAX):
         for price in range(4):
             cap = caps[v, price]
-            if cap > 0:
-                cap -= cap % i[ROUND_LOTS]
-                if cap < i[MIN_LOTS]:
-                    cap = 0
-            ctx[_CAN + price, v] = cap
+            ctx[_CAN + price, v] = 0 if 0 < cap < i[MIN_LOTS] else cap
             ctx[_QUEUE + price, v] = 0
         for price in range(MID):
             if ctx[_PX + price, v] > 0:

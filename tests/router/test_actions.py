@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 
 import numpy as np
 import pytest
@@ -396,7 +395,7 @@ def cases(pick: st.DrawFn) -> Case:
         case.usable[v] = pick(st.booleans()) or v == 0
         case.tick.venues[v, VENUE_MAKER_PPM] = pick(st.integers(-2, 2))
         case.tick.venues[v, VENUE_TAKER_PPM] = pick(st.integers(-2, 2))
-    caps = st.sampled_from([HARD, 0, 0, 3, 40, 500])
+    caps = st.sampled_from([HARD, 0, 0, 3, 12, 40, 500])
     case.caps[:3] = np.reshape(pick(st.lists(caps, min_size=12, max_size=12)), (3, 4))
     case.tick.i[ROUND_LOTS] = pick(st.sampled_from([1, 5]))
     case.tick.i[MIN_LOTS] = case.tick.i[ROUND_LOTS] * pick(st.integers(1, 4))
@@ -465,67 +464,111 @@ BTC = 100_000_000
 VENUES = ("XLIT1", "XLIT2", "XDRK")
 
 
-def gate_and_parent(etc: Path, sign: int, qty: int, limit_nanos: int | None) -> tuple[Gate, Parent]:
-    instruments = load_instruments(etc / "instruments.toml").instruments
-    gate = Gate(load_limits(etc / "limits.toml"), instruments, "S")
-    side = Side.BUY if sign > 0 else Side.SELL
-    return gate, Parent(
-        "P", "D", "BTC-USD", "ACCT1", side, qty, limit_nanos, NOW, NOW + 580 * 10**9, 1001, True, NOW
-    )
+TICK_NANOS = 10_000_000
+ETC = Path(__file__).parents[2] / "etc"
+LIMITS = load_limits(ETC / "limits.toml")
+INSTRUMENTS = load_instruments(ETC / "instruments.toml").instruments
 
 
-@settings(max_examples=60)
-@given(
-    st.sampled_from([1, -1]), st.integers(1, 12 * BTC), st.integers(1, 4000), st.integers(0, 9 * BTC),
-    st.one_of(st.none(), st.integers(-6, 6)), st.sampled_from(["", "XLIT1", "XDRK"]), st.randoms(),
-)
-def test_the_gate_passes_what_the_mask_allows_and_refuses_what_it_masks(
-    sign: int, qty: int, spread_ticks: int, resting: int, limit_ticks: int | None, down: str, rng: Random
-) -> None:
-    etc = Path(__file__).parents[2] / "etc"
-    bid, ask = 619_084, 619_084 + spread_ticks
-    case = Case(sign, qty)
-    for v in range(2):
-        case.side(v, 0, (2 * bid, rng.randint(1, 3 * BTC)))
-        case.side(v, 1, (2 * ask, rng.randint(1, 3 * BTC)))
-    tick_nanos = 10_000_000
-    limit = None if limit_ticks is None else ((ask if sign > 0 else bid) + sign * limit_ticks) * tick_nanos
-    case.tick.i[LIMIT_PX] = 0 if limit is None else limit * 2 // tick_nanos
-    market = Market(bid * tick_nanos, ask * tick_nanos, NOW, ask * tick_nanos, NOW, {
-        name: VenueMarket(name != "XDRK", name != down, name != "XDRK", False, NOW) for name in VENUES
-    })
-    gate, parent = gate_and_parent(etc, sign, qty, limit)
-    if gate.admit(parent, market, NOW) is not None:
-        return
+@dataclass
+class Risk:
+    """A gate, a market and one parent; `gate` makes a fresh one in which `before` rests."""
 
-    def order(s: Slice, number: int) -> NewOrder:
-        nanos = limit if s.px is None else s.px * tick_nanos // 2
+    case: Case
+    parent: Parent
+    market: Market
+    before: list[NewOrder]
+
+    def gate(self) -> Gate:
+        gate = Gate(LIMITS, INSTRUMENTS, "S")
+        assert gate.admit(self.parent, self.market, NOW) is None
+        for order in self.before:
+            assert isinstance(gate.check(order, self.market, NOW), Approved)
+        return gate
+
+    def order(self, s: Slice, number: int) -> NewOrder:
+        nanos = self.parent.limit_nanos if s.px is None else s.px * TICK_NANOS // 2
         return NewOrder(
-            f"S{number}", "P", VENUES[s.venue], "BTC-USD", "ACCT1", parent.side, s.ord_type, s.tif,
+            f"S{number}", "P", VENUES[s.venue], "BTC-USD", "ACCT1", self.parent.side, s.ord_type, s.tif,
             s.qty_lots, nanos,
         )
 
-    near = 2 * (bid if sign > 0 else ask)
-    first = order(Slice(0, near, min(resting, qty), PLENTY, OrdType.LIMIT, TimeInForce.DAY), 0)
-    if isinstance(gate.check(first, market, NOW), Approved):
-        case.rest(Resting(0, near, first.qty_lots))
-    px = np.zeros((V_MAX, 4), np.int64)
-    prices(case.books, case.usable, case.tick.i, px)
-    fill_caps([gate.envelope("P", name, market, NOW) for name in VENUES], px, tick_nanos, limit, case.caps)
-    allowed = case.allowed()
+    def passes(self, *slices: Slice) -> bool:
+        gate = self.gate()
+        return all(
+            isinstance(gate.check(self.order(s, 10 + k), self.market, NOW), Approved)
+            for k, s in enumerate(slices)
+        )
 
+    def fill(self) -> np.ndarray:
+        px = np.zeros((V_MAX, 4), np.int64)
+        prices(self.case.books, self.case.usable, self.case.tick.i, px)
+        gate = self.gate()
+        envelopes = [gate.envelope("P", name, self.market, NOW) for name in VENUES]
+        fill_caps([*envelopes, None], px, TICK_NANOS, self.parent.limit_nanos, self.case.caps)
+        return px
+
+
+def risk(sign: int, qty: int, spread_ticks: int, limit_ticks: int | None = None, down: str = "") -> Risk:
+    bid, ask = 619_084, 619_084 + spread_ticks
+    case = Case(sign, qty)
+    for v in range(2):
+        case.side(v, 0, (2 * bid, BTC))
+        case.side(v, 1, (2 * ask, BTC // 3))
+    limit = None if limit_ticks is None else ((ask if sign > 0 else bid) + sign * limit_ticks) * TICK_NANOS
+    case.tick.i[LIMIT_PX] = 0 if limit is None else limit * 2 // TICK_NANOS
+    market = Market(bid * TICK_NANOS, ask * TICK_NANOS, NOW, ask * TICK_NANOS, NOW, {
+        name: VenueMarket(name != "XDRK", name != down, name != "XDRK", False, NOW) for name in VENUES
+    })
+    side = Side.BUY if sign > 0 else Side.SELL
+    parent = Parent(
+        "P", "D", "BTC-USD", "ACCT1", side, qty, limit, NOW, NOW + 580 * 10**9, 1001, True, NOW
+    )
+    return Risk(case, parent, market, [])
+
+
+@settings(max_examples=40)
+@given(
+    st.sampled_from([1, -1]), st.integers(1, 12 * BTC),
+    st.one_of(st.integers(1, 2500), st.integers(2500, 60_000)), st.integers(0, 3 * BTC),
+    st.one_of(st.none(), st.integers(-6, 6)), st.sampled_from(["", "XLIT1", "XDRK"]),
+)
+def test_the_gate_passes_what_the_mask_allows_and_refuses_what_it_masks(
+    sign: int, qty: int, spread_ticks: int, resting: int, limit_ticks: int | None, down: str
+) -> None:
+    r = risk(sign, qty, spread_ticks, limit_ticks, down)
+    if Gate(LIMITS, INSTRUMENTS, "S").admit(r.parent, r.market, NOW) is not None:
+        return
+    near = 2 * 619_084 if sign > 0 else 2 * (619_084 + spread_ticks)
+    first = Slice(0, near, min(resting, qty), PLENTY, OrdType.LIMIT, TimeInForce.DAY)
+    if r.passes(first):
+        r.before.append(r.order(first, 0))
+        r.case.rest(Resting(0, near, first.qty_lots))
+    px = r.fill()
+    allowed = r.case.allowed()
     for action in range(FIRST, A):
         _, price, slot = decode(action)
-        if allowed[action] or slot == 0 or px[slot - 1, price] == 0 or case.children:
-            continue
-        tif = TimeInForce.IOC if price == CROSS else TimeInForce.DAY
-        ord_type = OrdType.PEGGED if price == MID else OrdType.LIMIT
-        least = Slice(slot - 1, None if price == MID else int(px[slot - 1, price]), 1, 0, ord_type, tif)
-        assert not isinstance(gate.check(order(least, action), market, NOW), Approved), ACTIONS[action]
-    action = rng.choice(np.flatnonzero(allowed).tolist())
-    for number, s in enumerate(case.diff(action).new, start=A):
-        answer = gate.check(order(s, number), market, NOW)
-        assert isinstance(answer, Approved), (ACTIONS[action], answer)
+        if allowed[action]:
+            assert r.passes(*r.case.diff(action).new), ACTIONS[action]
+        elif slot > 0 and px[slot - 1, price] > 0 and not r.case.children:
+            tif = TimeInForce.IOC if price == CROSS else TimeInForce.DAY
+            ord_type = OrdType.PEGGED if price == MID else OrdType.LIMIT
+            at = None if price == MID else int(px[slot - 1, price])
+            assert not r.passes(Slice(slot - 1, at, 1, 0, ord_type, tif)), ACTIONS[action]
+
+
+def test_only_want_of_room_in_the_parent_can_be_released() -> None:
+    r = risk(1, 4 * BTC, 2, down="XLIT2")
+    r.fill()
+    assert r.case.caps[0].tolist() == [BTC, BTC, HARD, BTC]  # a quarter of the parent; no peg at a lit venue
+    assert r.case.caps[1].tolist() == [HARD] * 4
+    assert r.case.caps[2, MID] == BTC
+    assert (r.case.caps[3:] == HARD).all()
+    near = Slice(0, 2 * 619_084, BTC, 0, OrdType.LIMIT, TimeInForce.DAY)
+    r.before = [r.order(near, k) for k in range(4)]
+    r.fill()
+    assert r.case.caps[0].tolist() == [0] * 4
+    assert r.case.caps[1].tolist() == [HARD] * 4
 
 
 # --- set_children

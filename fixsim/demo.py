@@ -11,12 +11,22 @@ from __future__ import annotations
 from rich.console import Console
 
 from fixsim.demo_acts import crash_half_way, kill_half_way
+from fixsim.demo_processes import DemoError
 from fixsim.demo_run import Act, Options, play, result_of
 from fixsim.demo_settings import read_policies
 from fixsim.report import write_report
 from fixsim.report_table import summary
 
 PLAYED = ("almgren_chriss", "twap", "submit_and_leave")
+
+
+def run(act: str, options: Options, console: Console) -> int:
+    """`fixsim demo`, with ``act`` "", "kill" or "crash". Returns the exit status; a fault is one line."""
+    try:
+        return {"": demo, "kill": demo_kill, "crash": demo_crash}[act](options, console)
+    except DemoError as fault:
+        console.print(f"the demo failed: {fault}", style="bold red", highlight=False, soft_wrap=True)
+        return 1
 
 
 def demo(options: Options, console: Console) -> int:

@@ -6,9 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import NoReturn
 
 STOP_WITHIN_S = 10.0
 POLL_S = 0.05
@@ -25,8 +26,10 @@ class Processes:
     def __init__(self) -> None:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._logs: dict[str, Path] = {}
+        self._good: dict[str, Collection[int]] = {}
 
     def __enter__(self) -> Processes:
+        signal.signal(signal.SIGTERM, _leave)
         return self
 
     def __exit__(
@@ -43,8 +46,8 @@ class Processes:
                 process.kill()
                 process.wait()
 
-    def start(self, name: str, command: Sequence[str], log: Path) -> None:
-        """Begin a process; its output goes to the end of ``log``."""
+    def start(self, name: str, command: Sequence[str], log: Path, good: Collection[int] = (0,)) -> None:
+        """Begin a process; output goes to the end of ``log``. ``good``: exit statuses that are no fault."""
         with log.open("ab") as sink:
             self._running[name] = subprocess.Popen(
                 command_line(command),
@@ -53,6 +56,7 @@ class Processes:
                 stderr=subprocess.STDOUT,
             )
         self._logs[name] = log
+        self._good[name] = good
 
     def kill(self, name: str) -> None:
         """kill -9: no word to anybody."""
@@ -63,7 +67,7 @@ class Processes:
     def ended(self, name: str) -> bool:
         """Whether it has ended, in order. DemoError if it ended otherwise."""
         status = self._running[name].poll()
-        if status:
+        if status is not None and status not in self._good[name]:
             raise DemoError(f"{name} ended with status {status}: {last_line(self._logs[name])}")
         return status is not None
 
@@ -79,6 +83,11 @@ class Processes:
             if self.ended(name) or time.monotonic() > deadline_s:
                 raise DemoError(f"{name} does not listen on port {port}: {last_line(self._logs[name])}")
             time.sleep(POLL_S)
+
+
+def _leave(number: int, frame: object) -> NoReturn:
+    """SIGTERM leaves the context as an exception does, so that nothing outlives the demo."""
+    raise SystemExit(128 + number)
 
 
 def command_line(command: Sequence[str]) -> list[str]:

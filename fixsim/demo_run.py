@@ -12,7 +12,7 @@ from rich.console import Console
 
 from fixsim.agreement import compare, routers_story, venues_story
 from fixsim.demo_follow import Follow
-from fixsim.demo_processes import POLL_S, DemoError, Processes, run_command
+from fixsim.demo_processes import POLL_S, DemoError, Processes, last_line, run_command
 from fixsim.demo_settings import Policy, Run, prepare
 from fixsim.demo_watch import Watch, picture
 from fixsim.record import read_record
@@ -98,6 +98,8 @@ def play(
                     raise DemoError(f"the run did not end within {RUN_WITHIN_S:g} s; see {run.folder}")
                 look()
                 processes.check()
+                if processes.ended("desk") and not follow.fills:
+                    raise DemoError(f"the desk's order came to nothing: {last_line(run.log('desk'))}")
                 acted = acted or next(acting, _OVER) is _OVER
                 if watch.is_due():
                     _show(scene, watch, pace, picture_to)
@@ -120,13 +122,15 @@ def _begin(scene: Scene) -> None:
     processes.wait_listening("fixsim", fixsim.clock.port)
     scene.start_router()
     processes.wait_listening("router", load_router(run.router_settings).oms.port)
-    processes.start("desk", desk_command(run), run.log("desk"))
+    # 1: the parent was not filled in full, which is for the report to say.
+    processes.start("desk", desk_command(run), run.log("desk"), good=(0, 1))
 
 
 def desk_command(run: Run) -> list[str]:
     """The desk's client: one parent of 10, for the named policy, that must complete."""
     parent = ["--side", "buy", "--quantity", "10", "--strategy", str(run.policy.strategy), "--must-complete"]
-    return ["fixsim", "desk", "--settings", str(run.fixsim_settings), *parent]
+    told = ["--settings", str(run.fixsim_settings), "--log", str(run.folder / "desk.jsonl")]
+    return ["fixsim", "desk", *told, *parent]
 
 
 @contextmanager

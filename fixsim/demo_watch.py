@@ -46,7 +46,7 @@ class Watch:
             self._live.update(render(snapshot), refresh=True)
         else:
             self._next_s = time.monotonic() + LINE_EVERY_S
-            self._console.print(line(snapshot), highlight=False)
+            self._console.print(line(snapshot), highlight=False, soft_wrap=True)
 
 
 def picture(snapshot: Snapshot, path: Path) -> None:

@@ -87,6 +87,9 @@ def desk(
     duration: Annotated[
         float, typer.Option(metavar="S", help="Seconds from start to end (168 to 126).")
     ] = 540.0,
+    send_after: Annotated[
+        float, typer.Option(metavar="S", help="Seconds from logon to sending it: books fill first.")
+    ] = 1.0,
     start_after: Annotated[
         float, typer.Option(metavar="S", help="Seconds from sending it to its start.")
     ] = 0.0,
@@ -123,6 +126,7 @@ def desk(
         ),
         limit_nanos=None if limit is None else _exact("--limit", limit, nanos_from_wire),
         start_after_ns=int(start_after * NANOS),
+        send_after_ns=int(send_after * NANOS),
         duration_ns=int(duration * NANOS),
         strategy=strategy,
         must_complete=must_complete,

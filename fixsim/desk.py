@@ -39,7 +39,7 @@ ENDED = frozenset({OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED, Ord
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The parent order to send. Times are counted from the moment it is sent."""
+    """The parent order to send, `send_after_ns` after the first logon. Other times count from its sending."""
 
     cl_ord_id: str
     symbol: str
@@ -52,6 +52,7 @@ class Block:
     strategy: int
     must_complete: bool
     cancel_after_ns: int | None = None
+    send_after_ns: int = 0
 
 
 class Desk:
@@ -76,8 +77,8 @@ class Desk:
         self._instruments = instruments
         self._sink = sink
         self._sent_ns: int | None = None
+        self._send_ns: int | None = None
         self._cancel_ns: int | None = None
-        self._heard = False
         self._executions: set[str] = set()
 
     @property
@@ -107,12 +108,17 @@ class Desk:
         self._handle(self.session.received(message, now_ns), now_ns)
 
     def deadline_ns(self) -> int | None:
-        due = [at_ns for at_ns in (self.session.deadline_ns(), self._cancel_ns) if at_ns is not None]
-        return min(due, default=None)
+        due = [self.session.deadline_ns()]
+        if self.session.is_logged_on:  # what is due meanwhile is done at the logon
+            due += [self._send_ns, self._cancel_ns]
+        return min((at_ns for at_ns in due if at_ns is not None), default=None)
 
     def timer(self, now_ns: int) -> None:
-        """What is due: the session's own timers, and the cancel."""
+        """What is due: the session's own timers, the order, and its cancel."""
         self._handle(self.session.timer(now_ns), now_ns)
+        if self._send_ns is not None and self._send_ns <= now_ns and self.session.is_logged_on:
+            self._send_ns = None
+            self._send_block(now_ns)
         if self._cancel_ns is not None and self._cancel_ns <= now_ns and self.session.is_logged_on:
             self._cancel_ns = None
             self._cancel(now_ns)
@@ -127,12 +133,15 @@ class Desk:
         if self.outcome is not None:
             self._handle(self.session.logout("the order is done", now_ns), now_ns)
         elif self._sent_ns is None:
-            self._send_block(now_ns)
+            if self._send_ns is None:
+                self._send_ns = now_ns + self.block.send_after_ns
+            self.timer(now_ns)
         else:
             block = self.block
             request = OrderStatusRequest(block.cl_ord_id, block.symbol, block.side, account=block.account)
             self._send(request.MSG_TYPE, request.body(), now_ns)
             self.log("status_asked", now_ns, cl_ord_id=block.cl_ord_id)
+            self.timer(now_ns)
 
     def _send_block(self, now_ns: int) -> None:
         block = self.block

@@ -5,7 +5,6 @@ value and rule, and the codes with which to answer.
 """
 
 from collections.abc import Mapping, Sequence
-from enum import IntEnum, StrEnum
 from typing import Final, Protocol, TypeVar
 
 import numpy as np
@@ -21,7 +20,6 @@ REQUIRED_TAG_MISSING: Final = 1
 VALUE_INCORRECT: Final = 5
 INCORRECT_FORMAT: Final = 6
 # BusinessRejectReason(380)
-OTHER: Final = 0
 UNKNOWN_SECURITY: Final = 2
 CONDITIONALLY_REQUIRED_MISSING: Final = 5
 # OrdRejReason(103)
@@ -219,10 +217,6 @@ class Fields:
 
 class Converter(Protocol):
     def __call__(self, wire: bytes, /) -> int: ...
-
-
-def choices_of(enumeration: type[IntEnum] | type[StrEnum]) -> dict[bytes, "IntEnum | StrEnum"]:
-    return {str(member.value).encode(): member for member in enumeration}
 
 
 SIDES: Final = {str(side.value).encode(): side for side in Side}

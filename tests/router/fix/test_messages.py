@@ -86,7 +86,7 @@ def test_new_order_single_as_wire_text() -> None:
     ).replace(b"|", b"\x01")
     peg = NewOrderSingle("SLU2", "BTC-USD", Side.SELL, T, 1, OrdType.PEGGED, exec_inst="M")
     assert peg.body(LOTS) == (
-        b"11=SLU2|18=M|21=1|55=BTC-USD|54=2|60=20260105-00:00:00.123|38=0.00000001|40=P|59=0|"
+        b"11=SLU2|21=1|18=M|55=BTC-USD|54=2|60=20260105-00:00:00.123|38=0.00000001|40=P|59=0|"
     ).replace(b"|", b"\x01")
 
 

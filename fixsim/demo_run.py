@@ -185,6 +185,7 @@ def result_of(scene: Scene) -> RunResult:
         symbol=parent.symbol,
         unit=run.unit,
         currency=run.currency,
+        venues=follow.venues,
         limit_nanos=parent.limit_nanos,
         facts=facts,
         figures=figures(facts),

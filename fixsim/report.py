@@ -110,7 +110,7 @@ def _table(results: Sequence[RunResult], colours: dict[str, str]) -> str:
         f'<tr><td><i style="background:{colours[r.policy]}"></i>{escape(r.policy)}</td>'
         f"<td>{r.figures.completion:.1%}</td><td>{_plain(r.figures.average)}</td>"
         f"{_cost(r.figures.shortfall)}{_cost(r.figures.slippage)}"
-        f"<td>{r.figures.fees_money:,.2f}</td><td>{_share(r.figures.participation)}</td></tr>"
+        f"<td>{_signed(r.figures.fees_money)}</td><td>{_share(r.figures.participation)}</td></tr>"
         for r in results
     )
     return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"

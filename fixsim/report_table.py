@@ -12,7 +12,6 @@ from rich.text import Text
 
 from fixsim.report import caution
 from fixsim.runresult import RunResult, venues_of
-from router.tca import Cost
 
 SHOWN_DIFFERENCES = 10
 
@@ -27,6 +26,7 @@ def summary(results: Sequence[RunResult]) -> RenderableType:
 
 
 def _table(results: Sequence[RunResult]) -> Table:
+    """A column a policy, so that it fits 80 columns whatever the figures."""
     first = results[0]
     table = Table(
         title=f"{first.title}, {first.symbol} (costs are positive when they hurt)",
@@ -35,39 +35,38 @@ def _table(results: Sequence[RunResult]) -> Table:
         box=box.SIMPLE_HEAD,
         pad_edge=False,
     )
-    table.add_column("policy", no_wrap=True)
-    for name in (
-        "done",
-        "average",
-        "shortfall\ngross bp",
-        "\nnet bp",
-        f"\nnet {first.currency}",
-        "vs VWAP\ngross bp",
-        "\nnet bp",
-        f"\nnet {first.currency}",
-        "partic-\nipation",
-        *(f"{venue}\n{first.unit}" for venue in venues_of(results)),
-    ):
-        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
     for result in results:
-        figures = result.figures
-        lots = {venue.venue: venue.lots for venue in figures.venues}
-        table.add_row(
-            result.policy,
-            Text(f"{figures.completion:.1%}", style="" if result.is_complete else "bold red"),
-            "–" if figures.average is None else f"{figures.average:,.2f}",
-            *_cost(figures.shortfall),
-            *_cost(figures.slippage),
-            "–" if figures.participation is None else f"{figures.participation:.1%}",
-            *(f"{lots.get(venue, 0) / first.facts.lots_per_unit:.3f}" for venue in venues_of(results)),
-        )
+        table.add_column(result.policy, justify="right", no_wrap=True)
+    done = [Text(f"{r.figures.completion:.1%}", style="" if r.is_complete else "bold red") for r in results]
+    table.add_row("done", *done)
+    table.add_row(f"average price, {first.currency}", *(_plain(r.figures.average) for r in results))
+    table.add_row(f"interval VWAP, {first.currency}", *(_plain(r.figures.vwap) for r in results))
+    for name, costs in (
+        ("vs arrival", [r.figures.shortfall for r in results]),
+        ("vs VWAP", [r.figures.slippage for r in results]),
+    ):
+        table.add_section()
+        table.add_row(f"{name}, gross bp", *("–" if c is None else f"{c.gross_bp:+.2f}" for c in costs))
+        table.add_row(f"{name}, net bp", *("–" if c is None else f"{c.net_bp:+.2f}" for c in costs))
+        money = ("–" if c is None else f"{c.net_money:+,.2f}" for c in costs)
+        table.add_row(f"{name}, net {first.currency}", *money)
+    table.add_section()
+    table.add_row(f"fees, {first.currency}", *(f"{r.figures.fees_money:+,.2f}" for r in results))
+    shares = (r.figures.participation for r in results)
+    table.add_row("participation", *("–" if share is None else f"{share:.1%}" for share in shares))
+    for venue in venues_of(results):
+        table.add_row(f"at {venue}, {first.unit}", *(_lots(r, venue) for r in results))
     return table
 
 
-def _cost(cost: Cost | None) -> tuple[str, str, str]:
-    if cost is None:  # nothing filled, or nothing traded
-        return "–", "–", "–"
-    return f"{cost.gross_bp:+.2f}", f"{cost.net_bp:+.2f}", f"{cost.net_money:+,.2f}"
+def _plain(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.2f}"
+
+
+def _lots(result: RunResult, venue: str) -> str:
+    lots = sum(figures.lots for figures in result.figures.venues if figures.venue == venue)
+    return f"{lots / result.facts.lots_per_unit:.3f}"
 
 
 def _verdicts(results: Sequence[RunResult]) -> Text:

@@ -46,6 +46,7 @@ class RunResult:
     symbol: str
     unit: str  # what one unit of quantity is called: BTC
     currency: str
+    venues: Sequence[str]  # all that the router could send to
     limit_nanos: int | None
     facts: Facts
     figures: ParentFigures
@@ -77,5 +78,5 @@ class RunResult:
 
 
 def venues_of(results: Sequence[RunResult]) -> list[str]:
-    """The venues that filled something, in order of name: the order of their colours in every chart."""
-    return sorted({venue.venue for result in results for venue in result.figures.venues})
+    """All venues in order of name: the order of their colours in every chart and in the live view."""
+    return sorted({venue for result in results for venue in result.venues})

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from policies.export import to_bytes
+from policies.export import dense, to_bytes
 from policies.schedules import SCHEDULES
 from risk.errors import SettingsError
 from router.policy import Listed, PolicyError, check, load, read_policies
@@ -52,6 +52,18 @@ def build(
         state = "changed" if changed else "as before"
         digest = hashlib.sha256(raw).hexdigest()
         typer.echo(f'{path}: {len(raw)} bytes, {state}\n  name = "{name}"\n  sha256 = "{digest}"')
+
+
+@app.command("dense")
+def make_dense(
+    sizes: Annotated[list[int], typer.Argument(min=1, max=1024, help="Hidden sizes, as 256 256.")],
+    out: Annotated[Path, typer.Option("--out", help="The file to write.")],
+) -> None:
+    """Write a random dense network that crosses where it may: for measuring speed, never for trading."""
+    try:
+        dense(sizes, out)
+    except OSError as error:
+        _fault(f"{out}: cannot be written: {error.strerror}")
 
 
 @app.command("check")

@@ -255,6 +255,20 @@ def test_participants_have_a_bound_of_their_own() -> None:
     assert limit(m, -5, 1, PX, 1) == (0, 1, 0)
 
 
+@given(steps=st.lists(st.integers(1, 40), max_size=60))
+def test_every_resting_key_is_found_however_keys_come_and_go(steps: list[int]) -> None:
+    """The table of keys is small and half full: keys collide, and move back when one before them leaves."""
+    m = market(capacity=Capacity(orders=16, recorded=1, own=8, window=64, overflow=1, fills=1))
+    resting: dict[int, int] = {}
+    for number, key in enumerate(steps, 1):
+        if -key in resting:
+            assert m.cancel(-key) == resting.pop(-key)
+        elif len(resting) < 8:
+            assert limit(m, -key, 1, PX, number) == (0, number, 0)
+            resting[-key] = number
+        assert {-k: m.leaves(-k) for k in range(1, 41) if m.leaves(-k)} == resting
+
+
 def test_levels_far_from_the_window_are_bounded_and_come_back_with_the_drain() -> None:
     m = market()
     limit(m, -1, 1, 10, 1)
@@ -267,6 +281,16 @@ def test_levels_far_from_the_window_are_bounded_and_come_back_with_the_drain() -
     m.changes()
     assert limit(m, -4, 1, 30, 1) == (0, 1, 0)
     assert [a.tolist() for a in m.depth(0, 1)] == [[30, 20], [1, 2]]
+
+
+@pytest.mark.parametrize(("sign", "inside", "outside"), [(1, PX + 31, PX + 32), (-1, PX - 32, PX - 33)])
+def test_the_window_ends_where_it_ends(sign: int, inside: int, outside: int) -> None:
+    m = market()
+    limit(m, -1, sign, 10 if sign > 0 else 5000, 1)
+    limit(m, -2, sign, 20 if sign > 0 else 6000, 1)
+    refused(m, BookFull, r"Capacity\.overflow", -3, sign, outside, 1)
+    assert limit(m, -3, sign, inside, 1) == (0, 1, 0)
+    assert m.depth(0, sign)[0][0] == inside
 
 
 def test_undrained_fills_stop_takers_before_one_could_be_lost() -> None:

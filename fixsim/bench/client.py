@@ -159,7 +159,7 @@ class Bench:
         order = NewOrderSingle.parse(message, INSTRUMENTS)
         if price is not None and message.get(tags.PRICE) != price:
             raise BenchError(f"Price(44) is {message.get(tags.PRICE)!r}, the message's touch {price!r}")
-        peer.send(tags.EXECUTION_REPORT, _report(order, ended=False), _report(order, ended=True))
+        peer.send(tags.EXECUTION_REPORT, report_of(order, ended=False), report_of(order, ended=True))
         peer.settle()
 
     def close(self) -> None:
@@ -188,7 +188,7 @@ def connect(listener: socket.socket, oms_port: int) -> Bench:
         Session(SessionConfig("desk", "initiator", DESK, ROUTER, heart_bt_int_s=HEARTBEAT_S)),
     )
     desk.logged_on()
-    desk.send(tags.NEW_ORDER_SINGLE, _parent().body(LOTS))
+    desk.send(tags.NEW_ORDER_SINGLE, parent_order().body(LOTS))
     report = ExecutionReport.parse(desk.next(tags.EXECUTION_REPORT), INSTRUMENTS)
     if report.ord_status is not OrdStatus.NEW:
         raise BenchError(f"the parent was refused: {report.text}")
@@ -211,7 +211,7 @@ def _accept(sock: socket.socket) -> tuple[str, Peer]:
     return name, peer
 
 
-def _parent() -> NewOrderSingle:
+def parent_order() -> NewOrderSingle:
     now = time.time_ns()
     return NewOrderSingle(
         cl_ord_id="PARENT-1",
@@ -228,7 +228,7 @@ def _parent() -> NewOrderSingle:
     )
 
 
-def _report(order: NewOrderSingle, *, ended: bool) -> bytes:
+def report_of(order: NewOrderSingle, *, ended: bool) -> bytes:
     return ExecutionReport(
         order_id=f"V{order.cl_ord_id}",
         exec_id=f"{order.cl_ord_id}.{int(ended)}",

@@ -29,11 +29,12 @@ from router.fix.messages import (
     OrderCancelRequest,
     OrderStatusRequest,
 )
-from router.fix.messages.fields import CONDITIONALLY_REQUIRED_MISSING, OTHER, REQUIRED_TAG_MISSING
+from router.fix.messages.fields import CONDITIONALLY_REQUIRED_MISSING, REQUIRED_TAG_MISSING
 from router.fix.messages.rejects import UNSUPPORTED_MESSAGE_TYPE
 from router.fix.session import Session, SessionConfig, State
 
 OrderType = type[NewOrderSingle | OrderCancelRequest | OrderCancelReplaceRequest | OrderStatusRequest]
+OTHER = 0  # BusinessRejectReason(380)
 RESENT = frozenset({b"8", b"9", b"j", b"Y"})
 MAX_RESEND_STORE = 1_000_000
 ORDERS: dict[bytes, OrderType] = {

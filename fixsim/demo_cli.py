@@ -30,7 +30,8 @@ def demo(
     """Watch the router buy 10 BTC: exchange, router and desk as three processes, then a report with charts.
 
     Exit status 0 only if the order is complete, no decision came from the fallback, and the venues' own
-    record agrees with the router's journal. With --kill or --crash: only if every check that is printed holds.
+    record agrees with the router's journal. With --kill or --crash: only if every check
+    that is printed holds.
     """
     from rich.console import Console
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,8 @@ from fixsim.liveview import Snapshot, line, render
 FRAMES_PER_S = 10
 LINE_EVERY_S = 5.0
 PICTURE_SIZE = 120, 30
+_FONT_FACE = re.compile(r"@font-face\s*\{.*?\}\s*", re.DOTALL)
+"""rich asks a web host for its font; a picture of ours asks nobody, and falls back to monospace."""
 
 
 class Watch:
@@ -54,4 +57,6 @@ def picture(snapshot: Snapshot, path: Path) -> None:
     width, height = PICTURE_SIZE
     console = Console(record=True, width=width, height=height, file=io.StringIO())
     console.print(render(snapshot), height=height)
-    console.save_svg(str(path), title="make demo")
+    drawn = console.export_svg(title="make demo")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(_FONT_FACE.sub("", drawn), encoding="utf-8")

@@ -2,8 +2,9 @@
 
 A module that holds numba kernels may define ``warm() -> None``, which calls each of them with the types of
 real use on tiny inputs; numba then keeps the machine code beside the source (``cache=True``). This module
-walks the packages, imports each module and calls what it finds. It is the step between installing and the
-first job in the Makefile, and does nothing that lasts but fill those caches.
+walks the packages, imports each module and calls what it finds; the matching kernels are warmed by replaying
+the tape that ships, which shows at once that this machine gets the recorded matches. It is the step between
+installing and the first job in the Makefile, and does nothing that lasts but fill those caches.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from types import ModuleType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from fixsim.tape import SHIPPED, load_tape, verify
+
+LIT_VENUES = 2
 PACKAGES = ("risk", "router", "fixsim", "policies")
 
 
@@ -38,7 +42,7 @@ def warm_of(module: ModuleType) -> Callable[[], object] | None:
 
 
 def main() -> int:
-    """Warm every module that says how; returns the exit status."""
+    """Warm every module that says how, and the matching engine; returns the exit status."""
     console = Console(stderr=True)
     names = list(module_names())
     columns = (
@@ -61,6 +65,13 @@ def main() -> int:
                 function()
                 warmed += 1
             progress.advance(task)
+        progress.update(task, description="fixsim.matching: the tape")
+        report = verify(load_tape(SHIPPED), LIT_VENUES)
+    if not report.ok:
+        console.print(
+            f"the tape does not replay on this machine: {report}", style="bold red", highlight=False
+        )
+        return 1
     seconds = time.monotonic() - began
     console.print(f"==> kernels of {warmed} modules ready in {seconds:.1f} s", highlight=False)
     return 0

@@ -1,0 +1,30 @@
+"""Every kernel's module is found and warmed, once."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+import pytest
+
+from fixsim import warm
+
+
+def test_the_walk_finds_rooms_and_leaves_out_what_would_run() -> None:
+    names = list(warm.module_names())
+    assert len(names) == len(set(names))
+    some = {"risk.gate", "router.book", "router.fix.codec", "fixsim.matching.market", "policies.schedules"}
+    assert some <= set(names)
+    assert not any(name.endswith(".__main__") or name == "fixsim.warm" for name in names)
+
+
+def test_only_a_modules_own_warm_counts() -> None:
+    module = ModuleType("somewhere")
+    module.warm = importlib.import_module("router.book").warm  # type: ignore[attr-defined]
+    assert warm.warm_of(module) is None
+    assert warm.warm_of(importlib.import_module("router.book")) is not None
+
+
+def test_warming_says_what_it_did(capsys: pytest.CaptureFixture[str]) -> None:
+    assert warm.main() == 0
+    assert "router.book" in capsys.readouterr().err

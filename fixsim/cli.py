@@ -19,6 +19,7 @@ import typer
 from pydantic import ValidationError
 
 from fixsim.desk import Block
+from fixsim.lockstep import LockstepError
 from fixsim.settings import NANOS, Clock, Settings, load_settings, refuse_other_tape, tape_path
 from fixsim.tape import SHIPPED, TapeError, load_tape, verify
 from risk.errors import SettingsError
@@ -223,6 +224,9 @@ def main() -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         app()
+    except LockstepError as error:
+        typer.echo(f"lock-step: {error}", err=True)
+        sys.exit(1)
     except (SettingsError, TapeError) as error:
         _fault(str(error))
     except OSError as error:

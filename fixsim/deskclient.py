@@ -25,6 +25,18 @@ log = structlog.get_logger()
 FIRST_PAUSE_NS, LONGEST_PAUSE_NS = NANOS // 5, 5 * NANOS
 
 
+class _Participant(Participant):
+    """Says when a link is gone, also before its owner may be told of it."""
+
+    def __init__(self, name: str, owner: DeskClient, clock: SteppedClock) -> None:
+        super().__init__(name, owner, clock)
+        self.gone = asyncio.Event()
+
+    def link_down(self, link: Link, reason: str) -> None:
+        super().link_down(link, reason)
+        self.gone.set()
+
+
 class DeskClient:
     """Runs one Desk. In lock-step `clock` is a SteppedClock, which the participant sets."""
 
@@ -35,7 +47,7 @@ class DeskClient:
         self._network = network
         self._backoff = Backoff(FIRST_PAUSE_NS, LONGEST_PAUSE_NS, random.Random(settings.seed).random)
         self._participant = (
-            Participant(settings.desk.participant, self, clock) if isinstance(clock, SteppedClock) else None
+            _Participant(settings.desk.participant, self, clock) if isinstance(clock, SteppedClock) else None
         )
         self._link: Link | None = None
         self._dialling: asyncio.Task[None] | None = None
@@ -117,6 +129,8 @@ class DeskClient:
 
     async def _dial(self) -> None:
         self._dial_ns = None
+        if self._participant is not None:
+            self._participant.gone.clear()
         desk = self._settings.desk
         try:
             await self._network.dial(desk.host, desk.port, self._make_link)
@@ -148,11 +162,16 @@ class DeskClient:
     # -- lock-step --------------------------------------------------------------------------------
 
     async def step(self, now_ns: int) -> None:
-        """What came, then what is due, then the dial."""
+        """What came, then what is due, then the dial. A link that we close is gone before the answer says so:
+
+        if the router saw it first, when it did would be up to the operating system.
+        """
         self._drain()
         self._due(now_ns)
         if self._dial_ns is not None and self._dial_ns <= now_ns:
             await self._dial()
+        if self._desk.hang_up and self._link is not None and self._participant is not None:
+            await self._participant.gone.wait()
 
     def end(self) -> None:
         """The simulation is over before the order is done."""

@@ -20,7 +20,7 @@ import structlog
 
 from fixsim.exchange import Exchange
 from fixsim.gateway import Gateway
-from fixsim.lockstep import Coordinator
+from fixsim.lockstep import Coordinator, LockstepError
 from fixsim.settings import Settings
 from fixsim.tape import Tape
 from risk.errors import SettingsError
@@ -177,7 +177,8 @@ class Held:
         """By participant: its connections, by the stream from us."""
         self._untold: dict[str, list[str]] = {}
         self._handled: dict[Link, int] = {}
-        """By link a participant has claimed: how many of its bytes were handled."""
+        """By link that a participant has claimed: how many of its bytes were handled."""
+        self._claimed_by: dict[Link, str] = {}
         self._arrived = asyncio.Event()
 
     def make_link(self, venue: str) -> Link:
@@ -232,17 +233,24 @@ class Held:
         return bool(self._owned.get(name))
 
     async def collect(self, name: str, sent: Mapping[str, int], closed: Collection[str], now_ns: int) -> None:
+        timeout_s = self._venues.settings.clock.answer_timeout_s
         while not self._all_here(sent, closed):
             self._arrived.clear()
-            await self._arrived.wait()
+            try:
+                await asyncio.wait_for(self._arrived.wait(), timeout_s)
+            except TimeoutError:
+                said = f"sent {dict(sent)}, closed {list(closed)}"
+                raise LockstepError(f"{name} said {said}: not so after {timeout_s} s") from None
         owned = self._owned.setdefault(name, {})
         for stream in sent:
             link = self._links.get(stream) or self._down.get(stream)
             if link is not None and link not in self._handled:
                 self._handled[link] = 0
+                self._claimed_by[link] = name
                 owned[_outward(link)] = link
                 self._gateway.accepted(link, self._venue_of[link])
-        self._handle(now_ns)
+        down = [self._down[stream] for stream in closed if stream in self._down]
+        self._handle(now_ns, [link for link in down if link in self._handled])
 
     def _all_here(self, sent: Mapping[str, int], closed: Collection[str]) -> bool:
         for stream, total in sent.items():
@@ -255,7 +263,7 @@ class Held:
         return not any(stream in self._links for stream in closed)
 
     async def lose(self, name: str, now_ns: int) -> None:
-        links = list(self._owned.get(name, {}).values())
+        links = [link for link, claimant in self._claimed_by.items() if claimant == name]
         deadline_s = asyncio.get_running_loop().time() + GONE_WITHIN_S
         while any(link.up for link in links):
             left_s = deadline_s - asyncio.get_running_loop().time()
@@ -271,12 +279,15 @@ class Held:
         while any(_inward(link) in self._links for link in links):
             self._arrived.clear()
             await self._arrived.wait()
-        self._handle(now_ns)
+        self._handle(now_ns, links)
         self._untold.pop(name, None)
         self._owned.pop(name, None)
 
-    def _handle(self, now_ns: int) -> None:
-        """Everything that waits on claimed connections, in order of (venue, client); then the closes."""
+    def _handle(self, now_ns: int, down: Collection[Link]) -> None:
+        """Everything that waits on claimed connections, in order of (venue, client); then the closes.
+
+        A close counts when its participant has said so, not when the operating system did.
+        """
         ready: list[tuple[int, int, Link, Message | Garbled | None]] = []
         for link, handled in self._handled.items():
             if link.received_bytes > handled:
@@ -289,11 +300,10 @@ class Held:
             while message is not None:
                 self._gateway.received(link, message, now_ns)
                 message = link.framer.next()
-        down = [link for link in self._down.values() if link in self._handled]
         for link in sorted(down, key=self._gateway.rank):
             self._gateway.closed(link, now_ns)
             self._forget(link)
-            del self._handled[link], self._down[_inward(link)], self._venue_of[link]
+            del self._handled[link], self._claimed_by[link], self._down[_inward(link)], self._venue_of[link]
         self._flush()
 
     def _flush(self) -> None:

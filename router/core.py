@@ -45,6 +45,11 @@ class Port:
     writable: bool = True  # the transport takes bytes
     touched: bool = False  # something waits since the last pump
 
+    @property
+    def takes_orders(self) -> bool:
+        """What is queued now would leave now."""
+        return self.writable and self.session.is_logged_on
+
 
 class OrderIds(Protocol):
     """Where ClOrdIDs come from: a counter that cannot repeat, even after power loss."""
@@ -101,6 +106,12 @@ class Core:
         if not port.touched:
             port.touched = True
             self._touched.append(port)
+
+    def next_id(self) -> str:
+        """A ClOrdID that nobody has used: not even a venue that reported one which we had not given out."""
+        while self.orders.find(name := self.ids.next()) is not None:
+            self.alert(f"ClOrdID {name} was used by somebody else: passed over")
+        return name
 
     def pump(self) -> None:
         """Lets what waits leave, on every session that can take it."""

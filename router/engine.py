@@ -1,4 +1,4 @@
-"""The engine: the single writer. Every change of state is an input, in one order, and each is journalled first.
+"""The engine: the single writer. Every change of state is an input, in one order, and journalled first.
 
 Inputs: a FIX message, a link that came or went, a timer, a policy's answer, an operator's command, a start.
 Outputs, which the shell collects after each input: bytes to write (already journalled), decisions to be
@@ -29,7 +29,7 @@ from router.marketdata import State as BookState
 from router.oms import Oms
 from router.opening import open_markets, open_ports
 from router.orders import Child
-from router.outbox import Outgoing
+from router.outbox import OutboxFull, Outgoing
 from router.records import (
     LINK_BLOCKED,
     LINK_DOWN,
@@ -133,7 +133,7 @@ class Engine:
                 self._handle(core, port, port.session.logout(request["reason"], now_ns))
         else:
             if request["cmd"] == "drain":
-                self.ticker.stopped = True
+                self.ticker.stopped = self.execution.draining = True
             self.kills.command(command, request)
         core.pump()
 
@@ -225,7 +225,7 @@ class Engine:
             match output:
                 case Request():
                     if port.session.is_logged_on:
-                        core.queue(port, Outgoing(tags.MARKET_DATA_REQUEST, output.body))
+                        self._request_book(core, port, output.body)
                 case Probe():
                     self._handle(core, port, port.session.test_request(core.now_ns))
                 case Moved():
@@ -236,6 +236,12 @@ class Engine:
                         core.alert(text)
                     self.ticker.market_moved(symbol)
         self._watch_market(core, symbol)
+
+    def _request_book(self, core: Core, port: Port, body: bytes) -> None:
+        try:
+            core.queue(port, Outgoing(tags.MARKET_DATA_REQUEST, body))
+        except OutboxFull as full:
+            core.alert(f"{port.session.name}: {full}: a MarketDataRequest is lost; it will be repeated")
 
     def _due(self, core: Core, kind: str, name: str) -> None:
         match kind:
@@ -307,7 +313,7 @@ class Engine:
         self._sessions_changed(core, port, up=False)
 
     def _sessions_changed(self, core: Core, port: Port, *, up: bool) -> None:
-        """Tells the books whether a lit venue's feed is there, and risk whether orders can reach the venue."""
+        """Tells the books whether a lit venue's feed is there, risk whether orders can reach the venue."""
         if port.kind is PortKind.DESK:
             return
         v = port.venue
@@ -325,15 +331,19 @@ class Engine:
         core.timers.set(("market", symbol), core.markets[symbol].deadline_ns())
 
     def _carry_over(self, core: Core, old: Core) -> None:
-        """A restart: latches, parents and orders live on; every live order is unknown until its venue speaks."""
+        """A restart: latches, parents, orders live on; live orders are unknown until their venue speaks."""
         core.orders, core.parents, core.reports = old.orders, old.parents, old.reports
         for latch in old.gate.kill.latches:
             core.gate.kill.apply(latch.as_event())
+        desks = {port.session.name: port.index for port in core.ports}
         for work in core.parents.values():
-            if not work.is_ended:
-                live = core.orders.live(work.parent.parent_id)
-                # The ledger adds what the live children have done, as they are adopted.
-                core.gate.adopt_parent(work.parent, work.filled_lots - sum(child.cum_lots for child in live))
+            if work.desk >= 0:
+                work.desk = desks.get(old.ports[work.desk].session.name, -1)
+            live = core.orders.live(work.parent.parent_id)
+            # The ledger adds what the live children have done, as they are adopted.
+            core.gate.adopt_parent(work.parent, work.filled_lots - sum(child.cum_lots for child in live))
+            if work.is_ended:
+                core.gate.parent_closed(work.parent.parent_id)
         for child in core.orders.live():
             core.gate.adopt(child.order, child.cum_lots)
         self.execution.restarted()

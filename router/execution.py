@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from risk.gate import Approved
+from risk.kill import Mode
 from risk.order import Cancel, NewOrder, OrdType, Side, TimeInForce
 from router.core import Core, Port
 from router.fix import tags
@@ -21,6 +22,7 @@ from router.fix.messages import ExecType, ExecutionReport, OrderCancelReject, Or
 from router.journal import Kind
 from router.orders import Child, ChildEvent, ChildState, IllegalTransition
 from router.outbox import Outgoing
+from router.parent import ParentState
 from router.records import pack_cancel_pass
 
 
@@ -37,12 +39,17 @@ class Execution:
         self._core = core
         self._listener = listener
         self._acks: deque[tuple[int, str]] = deque()  # (when an answer is overdue, ClOrdID), in order of time
+        self._due: dict[str, int] = {}  # the latest of these of each order
         self._paced: deque[str] = deque()  # cancels that wait for their budget
+        self.draining = False  # every order is to end
 
     # What leaves.
 
     def submit(self, approved: Approved[NewOrder], venue: int, px: int | None) -> Child:
-        """Queues the order for its venue, from where it leaves at once if the session can take it."""
+        """Queues the order for its venue, from where it leaves at once if the session can take it.
+
+        OutboxFull: it does not leave, and is no child.
+        """
         core = self._core
         order = approved.order
         child = Child(
@@ -54,20 +61,22 @@ class Execution:
             leaves=order.qty_lots,
             sent_ns=core.now_ns,
         )
-        core.orders.add(child)
         body = new_order_body(approved, core.instruments[order.symbol].lots_per_unit, core.now_ns)
         core.queue(core.order_ports[venue], Outgoing(tags.NEW_ORDER_SINGLE, body, child))
+        core.orders.add(child)
         self._expect_answer(order.cl_ord_id)
         return child
 
     def cancel(self, child: Child, *, kill: bool = False) -> bool:
-        """Asks the venue to cancel; False if the cancels' own budget makes it wait (it then goes by itself)."""
+        """Asks the venue to cancel; False if the cancels' own budget makes it wait and go by itself."""
         core = self._core
         if child.state is ChildState.PENDING_CANCEL and not kill:
             return True
+        if self._never_left(child):
+            return True
         order = child.order
         cancel = Cancel(
-            cl_ord_id=core.ids.next(),
+            cl_ord_id=core.next_id(),
             orig_cl_ord_id=order.cl_ord_id,
             parent_id=order.parent_id,
             venue=order.venue,
@@ -101,6 +110,15 @@ class Execution:
         for port in self._core.order_ports.values():
             for child in port.outbox.drop_orders(doomed):
                 self._end(child, ChildEvent.REJECTED)
+
+    def _never_left(self, child: Child) -> bool:
+        """Takes out an order that still waits to leave: a cancel or a question would overtake it."""
+        if child.state is not ChildState.PENDING_NEW:
+            return False
+        if self._core.order_ports[child.venue].outbox.drop_orders(lambda waiting: waiting is child):
+            self._end(child, ChildEvent.REJECTED)
+            return True
+        return False
 
     # What the venues say.
 
@@ -153,6 +171,13 @@ class Execution:
 
     def _trade(self, child: Child, report: ExecutionReport) -> None:
         lots = report.last_qty_lots
+        if lots <= 0 or report.last_px_nanos <= 0:
+            self._core.alert(
+                f"fill {report.exec_id} of {child.cl_ord_id}: LastQty(32) {lots} lots at LastPx(31) "
+                f"{report.last_px_nanos} nanos is no trade: asking"
+            )
+            self._lose(child)
+            return
         explained = min(child.provisional_lots, lots)
         try:
             if not self._core.orders.trade(
@@ -164,7 +189,8 @@ class Execution:
         child.provisional_lots -= explained
         gate = self._core.gate
         if not gate.exposure.knows(child.cl_ord_id):
-            gate.adopt(child.order, child.cum_lots - lots)  # ended before a restart, and traded all the same
+            # Ended before a restart, and traded all the same: its parent's line holds its earlier fills.
+            gate.adopt(child.order, 0)
         gate.filled(child.cl_ord_id, lots)
         if child.cum_lots > child.order.qty_lots:
             self._core.alert(f"{child.order.venue} overfilled {child.cl_ord_id}: {child.cum_lots} lots")
@@ -218,7 +244,8 @@ class Execution:
         core.alert(
             f"{port.session.name} reports {report.cl_ord_id}, ours by its prefix but not known: adopted"
         )
-        if report.ord_status not in (OrdStatus.NEW, OrdStatus.PARTIALLY_FILLED):
+        is_live = report.ord_status in (OrdStatus.NEW, OrdStatus.PARTIALLY_FILLED)
+        if not is_live and report.exec_type is not ExecType.TRADE:
             return None
         order = NewOrder(
             cl_ord_id=report.cl_ord_id,
@@ -229,13 +256,14 @@ class Execution:
             side=Side(report.side),
             ord_type=OrdType.LIMIT,
             tif=TimeInForce.DAY,
-            qty_lots=report.qty_lots,
+            qty_lots=report.qty_lots or report.leaves_lots + report.cum_lots,
             price_nanos=None,
         )
         child = Child(order, report.cl_ord_id, port.venue, None, order.side.sign, order.qty_lots, core.now_ns)
         core.orders.add(child)
-        core.gate.adopt(order, 0)
-        self.cancel(child, kill=True)
+        core.gate.exposure.adopt(order, 0)  # not by Gate.adopt: a stranger's number must not move our counter
+        if is_live:
+            self.cancel(child, kill=True)
         return child
 
     def _move(self, child: Child, event: ChildEvent) -> None:
@@ -246,16 +274,31 @@ class Execution:
         try:
             self._core.orders.move(child, event)
         except IllegalTransition as illegal:
-            if child.is_live:
+            if child.is_live or event in (ChildEvent.ACKED, ChildEvent.FOUND_LIVE):
                 self._core.alert(str(illegal))
             return
         if child.state is not before:
             self._listener.changed(child)
+        if child.state is ChildState.WORKING and self._is_doomed(child):
+            if event is ChildEvent.CANCEL_REFUSED:
+                self._expect_answer(child.cl_ord_id)  # asked again when that is overdue, not at once
+            else:
+                self.cancel(child)
+
+    def _is_doomed(self, child: Child) -> bool:
+        """Whether it is to be cancelled whatever else happens: a cancel may be lost with its connection."""
+        work = self._core.work_of(child)
+        if self.draining or work is None or work.state is not ParentState.ACTIVE:
+            return True
+        order = child.order
+        latch = self._core.gate.kill.blocks(order.venue, order.symbol, order.parent_id)
+        return latch is not None and latch.mode is Mode.HALT
 
     def _end(self, child: Child, event: ChildEvent) -> None:
         if child.is_live:
             self._core.orders.move(child, event)
             self._core.gate.closed(child.cl_ord_id)
+            self._due.pop(child.cl_ord_id, None)
             self._listener.changed(child)
 
     # What we do not know.
@@ -276,28 +319,42 @@ class Execution:
 
     def restarted(self) -> None:
         """After a crash every live order is unknown until its venue has spoken."""
-        self._acks.clear()
-        self._paced.clear()
         for child in self._core.orders.live():
             self._move(child, ChildEvent.LOST)
 
     def overdue(self) -> None:
-        """Orders whose answer has not come in time become unknown, and are asked for."""
+        """Orders whose answer has not come in time become unknown, are asked for, and then cancelled."""
         core = self._core
         while self._acks and self._acks[0][0] <= core.now_ns:
-            _, cl_ord_id = self._acks.popleft()
+            due, cl_ord_id = self._acks.popleft()
+            if self._due.get(cl_ord_id) != due:
+                continue  # something was asked since
+            del self._due[cl_ord_id]
             child = core.orders.find(cl_ord_id)
-            if child is None or child.state not in (
-                ChildState.PENDING_NEW,
-                ChildState.PENDING_CANCEL,
-                ChildState.UNKNOWN,
-            ):
-                continue
-            if child.state is not ChildState.UNKNOWN:
-                core.alert(f"no answer from {child.order.venue} about {cl_ord_id}: asking")
-            self._lose(child)
+            if child is not None and child.is_live:
+                self._unanswered(child)
         if self._acks:
             core.timers.set(("overdue", ""), self._acks[0][0])
+
+    def _unanswered(self, child: Child) -> None:
+        if self._never_left(child):
+            text = f"{child.cl_ord_id} could not leave for {child.order.venue} in time, and will not"
+            self._core.alert(text)
+        elif child.state is ChildState.WORKING:
+            if self._is_doomed(child):
+                self.cancel(child)
+            elif child.order.tif in (TimeInForce.IOC, TimeInForce.FOK):
+                self._ask(child)
+        elif child.state is ChildState.UNKNOWN and not child.cancel_ids:
+            self.cancel(child)
+            self._lose(child)
+        else:
+            self._ask(child)
+
+    def _ask(self, child: Child) -> None:
+        if child.state is not ChildState.UNKNOWN:
+            self._core.alert(f"no answer from {child.order.venue} about {child.cl_ord_id}: asking")
+        self._lose(child)
 
     def _lose(self, child: Child) -> None:
         self._move(child, ChildEvent.LOST)
@@ -312,16 +369,17 @@ class Execution:
         if not self._acks:
             self._core.timers.set(("overdue", ""), due)
         self._acks.append((due, cl_ord_id))
+        self._due[cl_ord_id] = due
 
 
 def new_order_body(approved: Approved[NewOrder], lots_per_unit: int, now_ns: int) -> bytes:
-    """Body of NewOrderSingle(D), FIX 4.4 volume 4. A peg is to the midpoint: OrdType(40)=P, ExecInst(18)=M."""
+    """Body of NewOrderSingle(D), FIX 4.4 volume 4. A peg to the midpoint: OrdType(40)=P, ExecInst(18)=M."""
     order = approved.order
     price = b"" if order.price_nanos is None else b"44=%b\x01" % nanos_to_wire(order.price_nanos)
     peg = b"18=M\x01" if order.ord_type is OrdType.PEGGED else b""
     return b"11=%b\x011=%b\x01%b21=1\x0155=%b\x0154=%d\x0160=%b\x0138=%b\x0140=%b\x01%b59=%b\x01" % (
         order.cl_ord_id.encode(),
-        order.account.encode(),
+        order.account.encode("latin-1"),
         peg,
         order.symbol.encode(),
         order.side,

@@ -92,12 +92,12 @@ class Kills:
         self._reply(command, {"event": "cancelling", "orders": len(children)}, last=False)
         key = str(command)
         self._running[key] = running
-        for child in children:
-            self._execution.cancel(child, kill=True)
         if not children:
             self._finish(key, confirmed=True)
-        else:
-            self._core.timers.set(("kill", key), self._core.now_ns + self._core.config.kill_timeout_ns)
+            return
+        self._core.timers.set(("kill", key), self._core.now_ns + self._core.config.kill_timeout_ns)
+        for child in children:
+            self._execution.cancel(child, kill=True)
 
     def _tell(self, running: _Running, child: Child, outcome: str) -> None:
         line = {

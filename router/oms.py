@@ -1,9 +1,9 @@
 """The desk's side: block orders in, their life reported back as ExecutionReports (FIX 4.4 volume 4).
 
 A parent is a NewOrderSingle with TargetStrategy(847), EffectiveTime(168), ExpireTime(126) and, in
-TargetStrategyParameters(848), `complete=must` or `complete=may`. Risk admits it, or it is rejected by the name of
-the rule. The desk hears of every fill with its venue (30) and liquidity (851). A parent may be cancelled; to
-replace one is refused, by a message that says so. Its state machine is in router/parent.py.
+TargetStrategyParameters(848), `complete=must` or `complete=may`. Risk admits it, or it is rejected by the
+name of the rule. The desk hears of each fill with its venue (30) and liquidity (851). A parent may be
+cancelled; to replace one is refused, by a message that says so. Its state machine is in router/parent.py.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from risk.refusal import OTHER
 from router.core import Core, Port
 from router.execution import Execution
 from router.fix import tags
+from router.fix.admin import printable
 from router.fix.codec import Message
 from router.fix.messages import (
     BusinessMessageReject,
@@ -128,6 +129,8 @@ class Oms:
 
     def _terms_fault(self, order: NewOrderSingle) -> tuple[int, str] | None:
         """What of the order no strategy here can work: (OrdRejReason(103), text)."""
+        if self._ticker.stopped:
+            return OTHER, "the router is stopping"
         if order.symbol not in self._core.markets:
             return OTHER, f"Symbol(55) {order.symbol} is not traded by this router"
         if order.ord_type not in (OrdType.MARKET, OrdType.LIMIT):
@@ -227,7 +230,8 @@ class Oms:
             self._start(work)
         if not work.is_ended and not work.parent.must_complete and work.parent.end_ns <= now:
             self._withdraw(work, ParentEvent.TIME_UP)
-        self._schedule(work)
+        else:
+            self._schedule(work)
 
     def _schedule(self, work: ParentWork) -> None:
         """Sets the timer to what of start and end comes next. A parent that must complete has no end here."""
@@ -246,6 +250,7 @@ class Oms:
     def _withdraw(self, work: ParentWork, why: ParentEvent) -> None:
         work.move(why)
         self._ticker.remove(work)
+        self._schedule(work)
         if why is ParentEvent.CANCEL_ASKED:
             self._tell(work, ExecType.PENDING_CANCEL)
         children = self._core.orders.live(work.parent.parent_id)
@@ -283,6 +288,8 @@ class Oms:
         self._ticker.remove(work)
         self._core.gate.parent_closed(work.parent.parent_id)
         self._schedule(work)
+        for child in self._core.orders.live(work.parent.parent_id):
+            self._execution.cancel(child)  # a venue overfilled another one: this is not wanted any more
 
     # Reports.
 
@@ -290,6 +297,10 @@ class Oms:
         status = _STATUS[work.state]
         if status is OrdStatus.NEW and work.filled_lots:
             status = OrdStatus.PARTIALLY_FILLED
+        if work.desk < 0:
+            text = f"parent {work.parent.parent_id}: its desk's session is not in the settings any more"
+            self._core.alert(text)
+            return
         self._report(self._core.ports[work.desk], work.parent, work, exec_type, status, fill)
 
     def _report(
@@ -330,7 +341,7 @@ class Oms:
             last_liquidity=fill.last_liquidity if fill else None,
             ord_rej_reason=reason,
             commission_nanos=fill.commission_nanos if fill else 0,
-            text=text,
+            text=text and printable(text).decode("ascii"),
         )
         self._send(
             port, tags.EXECUTION_REPORT, report.body(self._core.instruments[parent.symbol].lots_per_unit)

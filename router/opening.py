@@ -19,7 +19,10 @@ DESK_RESENDS = frozenset({tags.EXECUTION_REPORT, tags.ORDER_CANCEL_REJECT, tags.
 
 def open_ports(core: Core, old: Core | None) -> None:
     """One port for each session, in the order of the configuration, which is their number in the journal."""
-    known = {} if old is None else {port.session.name: port.session for port in old.ports}
+    ports = [] if old is None else old.ports
+    known = {port.session.name: port.session for port in ports}
+    up = {port.session.name for port in ports if port.up}
+    waiting = {port.session.name: port.outbox.waiting() for port in ports}
     for index, spec in enumerate(core.config.sessions):
         kind = PortKind(spec.kind)
         config = _session_config(spec, kind)
@@ -28,10 +31,13 @@ def open_ports(core: Core, old: Core | None) -> None:
             session = (
                 Session(config) if session is None else Session(config, session.next_out, session.next_in)
             )
-        elif old is not None and old.ports[index].up:
+        elif spec.name in up:
             session.disconnected(core.now_ns)  # the process that held the connection is gone
         port = Port(index, kind, spec.venue, session, Outbox(core.config.outbox_bound), bytes((index,)))
         core.ports.append(port)
+        if kind is PortKind.DESK and spec.name in waiting:
+            for message in waiting[spec.name]:
+                core.queue(port, message)  # reports that are owed
         if kind is PortKind.ORDERS:
             core.order_ports[spec.venue] = port
         elif kind is PortKind.MARKET_DATA:

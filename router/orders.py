@@ -106,7 +106,7 @@ class Child:
         return self.state in LIVE
 
 
-class IllegalTransition(Exception):
+class IllegalTransition(Exception):  # noqa: N818 - an anomaly of the venue's, told to a person
     """The venue reported something that the table does not allow; the order keeps its state."""
 
     def __init__(self, child: Child, event: ChildEvent) -> None:
@@ -134,8 +134,14 @@ class OrderTable:
         self._children[child.cl_ord_id] = child
         self._by_parent.setdefault(child.order.parent_id, {})[child.cl_ord_id] = child
         if child.px is not None:
-            levels = self._by_price.setdefault((child.venue, child.sign), SortedDict())
-            levels.setdefault(child.px, {})[child.cl_ord_id] = child
+            side = (child.venue, child.sign)
+            levels = self._by_price.get(side)
+            if levels is None:  # setdefault would make a SortedDict for every order
+                levels = self._by_price[side] = SortedDict()
+            level = levels.get(child.px)
+            if level is None:
+                level = levels[child.px] = {}
+            level[child.cl_ord_id] = child
 
     def find(self, cl_ord_id: str) -> Child | None:
         """The child that an order's or a cancel's ClOrdID names."""

@@ -20,7 +20,7 @@ class Outgoing:
     child: Child | None = None  # the order that this message would create
 
 
-class OutboxFull(Exception):
+class OutboxFull(Exception):  # noqa: N818 - a bound, which the caller answers for
     """The bound on waiting messages is reached; the caller decides what that costs."""
 
 
@@ -54,6 +54,10 @@ class Outbox:
         if dropped:
             self._others = deque(m for m in self._others if m.child is None or not doomed(m.child))
         return dropped
+
+    def waiting(self) -> list[Outgoing]:
+        """All of it, in the order in which it would leave."""
+        return [*self._cancels, *self._others]
 
     def clear(self) -> list[Child]:
         """Empties it (the session is down), and returns the orders that have not left."""

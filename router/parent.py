@@ -49,7 +49,7 @@ class ParentWork:
 
     parent: Parent
     number: int  # position in order of acceptance; names it in hot journal records
-    desk: int  # index of the OMS session that owns it
+    desk: int  # index of the OMS session that owns it; -1 if the settings have it no more
     state: ParentState = ParentState.PENDING
     filled_lots: int = 0
     notional: int = 0  # sum of price_nanos * lots

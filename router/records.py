@@ -11,6 +11,7 @@ import enum
 import json
 import struct
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,9 +55,8 @@ class Decision:
     mask: NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back: value float32[1], logits and action values float32[A]; how long it took, 0 in lock-step."""
+class Answer(NamedTuple):
+    """What came back: value float32[1], logits, action values float32[A]; time it took, 0 in lock-step."""
 
     parent: int
     decision: int
@@ -67,8 +67,7 @@ class Answer:
     action_value: NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(NamedTuple):
     """The action proposed, who chose it, its probability, and the child quantity that left for it."""
 
     parent: int
@@ -110,15 +109,7 @@ def unpack_answer(payload: bytes) -> Answer:
 
 
 def pack_action(action: Action) -> bytes:
-    return _ACTION.pack(
-        action.parent,
-        action.decision,
-        action.proposed,
-        action.executed,
-        action.chosen_by,
-        action.propensity,
-        action.sent_lots,
-    )
+    return _ACTION.pack(*action)
 
 
 def unpack_action(payload: bytes) -> Action:

@@ -1,8 +1,8 @@
 """The decision tick of a parent: state and mask out, an answer in, children changed.
 
-`decide` looks at the market and asks (`Decide`); the shell runs the policy; `answered` turns the answer into a
-target position and moves the children towards it, each new one through risk's gate. A late, broken or illegal
-answer gets the parent's fallback schedule. A stale or broken book means that nothing is asked at all: no new
+`decide` looks at the market and asks (`Decide`); the shell runs the policy; `answered` turns the answer into
+a target position and moves the children towards it, each new one through risk's gate. A late, broken or
+illegal answer gets the parent's fallback schedule. A stale or broken book means that nothing is asked at all: no new
 risk, and no fallback either. After a parent's answer the books may have moved: prices, age and latch are read
 again then.
 """
@@ -174,7 +174,7 @@ class Ticker:
             self._event(desk.work)
 
     def child_ended(self, child: Child) -> None:
-        """Only what a decision waited for is news: an order that found nothing would else be sent again at once."""
+        """Only what a decision waited for is news; else an order that found nothing would repeat at once."""
         desk = self._desks.get(child.order.parent_id)
         if desk is not None and desk.waits:
             self._event(desk.work)
@@ -201,8 +201,27 @@ class Ticker:
         ready, self.ready = self.ready, {}
         for parent_id in ready:
             desk = self._desks.get(parent_id)
-            if desk is not None and not desk.work.deciding:
+            if desk is None:
+                continue
+            if desk.work.deciding:
+                self._await(desk)
+            else:
                 self._decide(desk)
+
+    def _await(self, desk: _Desk) -> None:
+        """An answer is outstanding. A policy that stays silent is late like any other."""
+        core, work = self._core, desk.work
+        key = ("decide", work.parent.parent_id)
+        due = work.last_decision_ns + core.config.policy_deadline_ns
+        if core.now_ns <= due:
+            core.timers.set(key, due + 1)
+            return
+        core.timers.set(key, core.now_ns + core.config.decision_interval_ns)
+        work.deciding = False
+        self._bad_answer(work, f"the policy has not answered within {core.config.policy_deadline_ns} ns")
+        if work.state is ParentState.ACTIVE and not self.stopped and self._look(desk):
+            mask(desk.market_data.books, desk.usable, desk.caps, desk.tick.i, desk.mask)
+            self._act(desk, *self._fallback(desk))
 
     # What to ask.
 
@@ -252,7 +271,7 @@ class Ticker:
         usable[:] = data.usable
         for venue in core.config.venues:
             if not venue.lit:
-                usable[venue.slot] = core.order_ports[venue.slot].session.is_logged_on
+                usable[venue.slot] = core.order_ports[venue.slot].takes_orders
         roll(data.books, usable, i, tick.f)
         prices(data.books, usable, i, desk.px)
         self._fill_caps(desk)
@@ -276,7 +295,7 @@ class Ticker:
         market, now, gate = desk.market_data.market, core.now_ns, core.gate
         envelopes: list[Envelope | None] = [None] * V_MAX
         for venue in core.config.venues:
-            if core.order_ports[venue.slot].session.is_logged_on:
+            if core.order_ports[venue.slot].takes_orders:
                 envelopes[venue.slot] = gate.envelope(parent.parent_id, venue.name, market, now)
         fill_caps(
             envelopes, desk.px, core.instruments[parent.symbol].tick_nanos, parent.limit_nanos, desk.caps
@@ -293,8 +312,8 @@ class Ticker:
 
     def answered(self, answer: Answer) -> None:
         desk = self._by_number.get(answer.parent)
-        if desk is None or answer.decision != desk.work.decision:
-            return  # the parent ended meanwhile
+        if desk is None or answer.decision != desk.work.decision or not desk.work.deciding:
+            return  # the parent ended meanwhile, or somebody else has decided
         work = desk.work
         work.deciding = False
         if work.state is not ParentState.ACTIVE or self.stopped:
@@ -350,11 +369,11 @@ class Ticker:
         children = core.orders.live(work.parent.parent_id)
         round_lots, min_lots = int(desk.tick.i[ROUND_LOTS]), int(desk.tick.i[MIN_LOTS])
         steps = diff(target, children, round_lots, min_lots)
+        desk.waits = steps.waits
         for cl_ord_id in steps.cancels:
             child = core.orders.find(cl_ord_id)
             if child is not None:
                 self._execution.cancel(child)
-        desk.waits = steps.waits
         sent = 0
         for new in steps.new:
             sent += self._submit(desk, new)
@@ -366,12 +385,10 @@ class Ticker:
         """Puts one child through the gate; the lots that left."""
         core, parent = self._core, desk.work.parent
         venue = next(v for v in core.config.venues if v.slot == new.venue)
-        if new.px is None:
-            price = parent.limit_nanos
-        else:
-            price = core.instruments[parent.symbol].px_to_nanos(new.px)
+        instrument = core.instruments[parent.symbol]
+        price = parent.limit_nanos if new.px is None else instrument.px_to_nanos(new.px)
         order = NewOrder(
-            cl_ord_id=core.ids.next(),
+            cl_ord_id=core.next_id(),
             parent_id=parent.parent_id,
             venue=venue.name,
             symbol=parent.symbol,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,7 +89,8 @@ def play(
     console.print(f"{policy.title}: {pace}; logs in {run.folder}", highlight=False, soft_wrap=True)
     follow = Follow(run.lots_per_unit, run.unit)
     began_s = time.monotonic()
-    with Processes() as processes, Watch(console) as watch:
+    with ExitStack() as ending, Processes() as processes, Watch(console) as watch:
+        ending.callback(shutil.rmtree, run.socket_folder, ignore_errors=True)
         scene = Scene(run, processes, follow)
         _begin(scene)
         acting, acted = (act(scene), False) if act is not None else (iter(()), True)

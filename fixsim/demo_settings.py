@@ -60,6 +60,7 @@ class Run:
     """Where one run's files lie, and what it is told."""
 
     folder: Path
+    socket_folder: Path  # of the operator's socket; to be removed after the run
     policy: Policy
     seed: int
     speed: float
@@ -128,6 +129,7 @@ def prepare(etc: Path, folder: Path, policy: Policy, speed: float) -> Run:
     symbol = fixsim["instrument"]["symbol"]
     return Run(
         folder=folder,
+        socket_folder=socket_folder,
         policy=policy,
         seed=fixsim["seed"],
         speed=speed,

@@ -95,7 +95,7 @@ def test_nothing_happens_before_half_is_done() -> None:
 
 
 def test_a_kill_is_held_and_lifted_by_another_person_only() -> None:
-    stage = Stage(statuses={("reinstate", "trader"): 1})
+    stage = Stage(statuses={("reinstate", "trader"): 2})
     stage.play(kill_half_way, latch, time_passes, reinstated, order_leaves)
     assert stage.told == ["kill trader", "reinstate trader", "reinstate risk-officer"]
     assert len(stage.checks) == 6
@@ -103,7 +103,7 @@ def test_a_kill_is_held_and_lifted_by_another_person_only() -> None:
 
 
 def test_an_order_that_leaves_after_the_latch_fails_the_demo() -> None:
-    stage = Stage(statuses={("reinstate", "trader"): 1})
+    stage = Stage(statuses={("reinstate", "trader"): 2})
     stage.play(kill_half_way, latch, order_leaks, reinstated, order_leaves)
     assert stage.failed == [
         "no order rests anywhere while latched",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,22 @@ from risk.errors import SettingsError
 from router.settings import load
 
 POLICY = Policy("almgren_chriss", 1002, bucket=0.05, urgency=2.0)
+
+
+@pytest.fixture(autouse=True)
+def socket_folders(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Runs are prepared here and never played, so nobody else removes their sockets' folders."""
+    made: list[str] = []
+    make = tempfile.mkdtemp
+
+    def remembered(prefix: str) -> str:
+        made.append(make(prefix=prefix))
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "mkdtemp", remembered)
+    yield
+    for folder in made:
+        shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from fixsim.dark import DarkBook, HiddenInterest, midpoint
 from fixsim.entry import Kind
 from fixsim.matching import Kind as MarketKind
 from fixsim.matching import Market
+from fixsim.orders import Fill
 from fixsim.publisher import Publisher
 from fixsim.settings import Settings
-from fixsim.venue import Fill
 
 _KINDS = {
     Kind.LIMIT: MarketKind.LIMIT,
@@ -59,7 +59,7 @@ class LitMarket:
 
 @dataclass(frozen=True, slots=True)
 class LitBook:
-    """One lit venue's book; see fixsim.venue.Book."""
+    """One lit venue's book; see fixsim.orders.Book."""
 
     lit: LitMarket
     venue: int
@@ -79,7 +79,7 @@ class LitBook:
 
 @dataclass(slots=True)
 class DarkMarket:
-    """A dark venue's book at the lit midpoint; see fixsim.venue.Book. Its driver calls `advance` first."""
+    """A dark venue's book at the lit midpoint; see fixsim.orders.Book. Its driver calls `advance` first."""
 
     book: DarkBook
     mid_px: int | None = None

@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING
 
 from fixsim.books import DarkMarket, LitBook, LitMarket, depth_of
 from fixsim.matching import Market
+from fixsim.orders import Fill, Keys, Reply
 from fixsim.publisher import Published, Publisher
 from fixsim.record import Record
 from fixsim.settings import Settings
-from fixsim.venue import Fill, Keys, Reply, Venue
+from fixsim.venue import Venue
 from router.fix import tags
 from router.fix.messages import (
     MarketDataRequest,

@@ -16,14 +16,14 @@ server.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast
+from typing import Protocol
 
 import structlog
 
-MAX_LINE_BYTES = 1 << 20
+from fixsim.clocklink import Peer
+
 MAX_ROUNDS = 10_000
 MAX_BEHIND_S = 1.0
 """Later than this, pacing starts again from now instead of catching up."""
@@ -60,78 +60,6 @@ class Market(Protocol):
 
     def connected(self, name: str) -> bool:
         """Whether a participant has open connections to the market."""
-
-
-class Peer(asyncio.Protocol):
-    """One clock link, from the coordinator's side: lines in, lines out."""
-
-    def __init__(self, coordinator: Coordinator) -> None:
-        self._coordinator = coordinator
-        self._line = bytearray()
-        self._transport: asyncio.Transport | None = None
-        self._answer: asyncio.Future[dict[str, Any] | None] | None = None
-        self.name = ""
-        self.gone = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.gone = True
-        self._answered(None)
-
-    def data_received(self, data: bytes) -> None:
-        self._line += data
-        while (end := self._line.find(b"\n")) >= 0:
-            line = bytes(self._line[:end])
-            del self._line[: end + 1]
-            try:
-                message = json.loads(line)
-            except ValueError:
-                message = None
-            if not isinstance(message, dict):
-                self.refuse(f"not a JSON object: {line[:80]!r}")
-            elif "join" in message:
-                self._coordinator.join(self, str(message["join"]))
-            else:
-                self._answered(message)
-        if len(self._line) > MAX_LINE_BYTES:
-            self.refuse(f"a line over {MAX_LINE_BYTES} bytes")
-
-    def refuse(self, reason: str) -> None:
-        log.warning("clock link refused", participant=self.name, reason=reason)
-        self.send({"refused": reason})
-        self.close()
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
-
-    def send(self, message: dict[str, Any]) -> None:
-        if self._transport is not None and not self.gone:
-            self._transport.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
-
-    async def ask(self, message: dict[str, Any], timeout_s: float) -> dict[str, Any] | None:
-        """Send a step and wait for its answer; None: the link is gone, or took too long and was closed."""
-        if self.gone:
-            return None
-        self._answer = asyncio.get_running_loop().create_future()
-        self.send(message)
-        try:
-            answer = await asyncio.wait_for(self._answer, timeout_s)
-        except TimeoutError:
-            self.refuse(f"step {message['step']} was not answered within {timeout_s} s")
-            return None
-        finally:
-            self._answer = None
-        if answer is not None and (answer.get("step") != message["step"] or not _is_answer(answer)):
-            self.refuse(f"not an answer to step {message['step']}: {str(answer)[:200]}")
-            return None
-        return answer
-
-    def _answered(self, message: dict[str, Any] | None) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(message)
 
 
 class Participant:
@@ -284,7 +212,7 @@ class Coordinator:
 
     def make_peer(self) -> Peer:
         """A clock link that was accepted."""
-        return Peer(self)
+        return Peer(self.join)
 
     def _next_ns(self) -> int | None:
         due = [self._market.deadline_ns()]
@@ -403,13 +331,3 @@ class Coordinator:
 def _reverse(stream: str) -> str:
     sender, _, receiver = stream.partition(">")
     return f"{receiver}>{sender}"
-
-
-def _is_answer(answer: dict[str, Any]) -> bool:
-    deadline_ns, sent, closed = answer.get("deadline_ns"), answer.get("sent"), answer.get("closed", [])
-    return (
-        (deadline_ns is None or isinstance(deadline_ns, int))
-        and isinstance(sent, dict)
-        and all(isinstance(total, int) for total in sent.values())
-        and isinstance(closed, list)
-    )

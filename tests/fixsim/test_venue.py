@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from fixsim.entry import Kind
 from fixsim.matching import BookFull
+from fixsim.orders import Fill, Keys, Reply
 from fixsim.record import Record
-from fixsim.venue import Fill, Keys, Reply, Venue
+from fixsim.venue import Venue
 from risk.order import OrdType, Side, TimeInForce
 from router.fix.decimals import lots_from_wire, nanos_from_wire
 from router.fix.messages import OrderCancelReplaceRequest, OrderStatusRequest

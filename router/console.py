@@ -1,0 +1,103 @@
+"""Conversations with operators: a command goes to the engine as an input, its replies go back as they come.
+
+A latch is in force the moment the engine has it; the operator hears of it once the disk has answered, with
+whether it is durable. A command runs to its end whether or not anybody still listens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import suppress
+from typing import Any
+
+from router.control import Answer, Command
+from router.core import Reply
+from router.engine import Engine
+
+BOUND = 4096  # answers that may wait for one operator; a kill's longest list is shorter
+VIEWS = frozenset({"status", "parents", "orders"})
+
+Conversation = asyncio.Queue[tuple[Answer, bool]]
+
+
+class Console:
+    """`give` hands a command to the engine; `sync` makes the journal durable (it blocks, on a thread)."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        give: Callable[[int, dict[str, Any]], None],
+        sync: Callable[[], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+    ) -> None:
+        self._engine = engine
+        self._give = give
+        self._sync = sync
+        self._spawn = spawn
+        self._conversations: dict[int, Conversation] = {}
+        self._commands = 0
+
+    @property
+    def next_number(self) -> int:
+        """What the next command will be called."""
+        return self._commands + 1
+
+    def command(self, request: dict[str, Any]) -> int:
+        """Gives one command to the engine; its number names its replies."""
+        self._commands += 1
+        number = self._commands
+        self._give(number, request)
+        return number
+
+    async def on_command(self, command: Command) -> AsyncIterator[Answer]:
+        """The control socket's door: yields the answers to one command."""
+        if command.cmd in VIEWS:
+            for answer in self._engine.view(command.cmd):
+                yield answer
+            return
+        queue: Conversation = asyncio.Queue(BOUND)
+        number = self.next_number
+        self._conversations[number] = queue
+        self.command(
+            {
+                "cmd": command.cmd,
+                "scope": command.scope,
+                "name": command.name,
+                "identity": command.identity,
+                "reason": command.reason,
+            }
+        )
+        try:
+            last = False
+            while not last:
+                answer, last = await queue.get()
+                yield answer
+        finally:
+            del self._conversations[number]
+
+    def reply(self, reply: Reply) -> None:
+        """An answer of the engine, on its way to whoever asked."""
+        queue = self._conversations.get(reply.command)
+        if reply.body["event"] == "latched":
+            self._spawn(self._latched(queue, dict(reply.body), reply.last))
+        elif queue is not None:
+            _put(queue, reply.body, reply.last)
+
+    async def _latched(self, queue: Conversation | None, answer: Answer, last: bool) -> None:
+        answer["durable"] = True
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, self._sync)
+        except OSError as error:
+            answer["durable"] = False
+            answer["error"] = str(error)
+        if queue is not None:
+            _put(queue, answer, last)
+
+
+def _put(queue: Conversation, answer: Answer, last: bool) -> None:
+    """Beyond the bound a line is lost to the listener, but never the closing one: it names what matters."""
+    if last and queue.full():
+        queue.get_nowait()
+    with suppress(asyncio.QueueFull):
+        queue.put_nowait((answer, last))

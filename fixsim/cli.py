@@ -18,6 +18,7 @@ import structlog
 import typer
 from pydantic import ValidationError
 
+from fixsim.demo_cli import demo as demo_command
 from fixsim.desk import Block
 from fixsim.lockstep import LockstepError
 from fixsim.settings import NANOS, Clock, Settings, load_settings, refuse_other_tape, tape_path
@@ -178,7 +179,7 @@ def tape_verify(
     raise typer.Exit(0 if report.ok else 1)
 
 
-# `fixsim demo` is registered here; its room is fixsim/demo.py, imported inside the command.
+app.command("demo")(demo_command)
 
 
 def _changed(settings: Settings, mode: str | None, speed: float | None, seed: int | None) -> Settings:

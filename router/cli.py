@@ -301,9 +301,10 @@ def _print_answer(answer: dict[str, Any]) -> None:
             named = f"NOT CONFIRMED: {', '.join(unconfirmed)}" if unconfirmed else "every order is confirmed"
             typer.echo(f"completed; {named}")
         case _:
-            event = answer.pop("event")
-            typer.echo(event)
+            typer.echo(answer["event"])
             for field, value in answer.items():
+                if field == "event":
+                    continue
                 typer.echo(f"  {field:20} {value if isinstance(value, str | int) else json.dumps(value)}")
 
 

@@ -41,6 +41,7 @@ from router.features import (
     TickState,
 )
 from router.orders import ChildState
+from router.routing import look
 from router.routing.target import (
     CROSS,
     FIRST,
@@ -109,6 +110,13 @@ def decode(action: int) -> Action:
     return Action(SIZES[size], price, slot)
 
 
+def price_of(action: int) -> int:
+    """The price kind of a size action; ValueError for what is none."""
+    if not FIRST <= action < A:
+        raise ValueError(f"action {action} has no size: expected {FIRST} to {A - 1}")
+    return (action - FIRST) // SLOTS % len(PRICES)
+
+
 class Slice(NamedTuple):
     """What should stand at a venue (from `plan`), or a new child to send there (from `diff`).
 
@@ -135,7 +143,7 @@ def plan(action: int, books: Books, usable: Flags, caps: Ints, i: Ints) -> list[
         return None
     if action == WITHDRAW:
         return []
-    price = decode(action).price
+    price = price_of(action)
     n = slices(books, usable, caps, i, action, _SLICES)
     ord_type = OrdType.PEGGED if price == MID else OrdType.LIMIT
     tif = TimeInForce.IOC if price == CROSS else TimeInForce.DAY
@@ -364,3 +372,4 @@ def warm() -> None:
     """Compile the kernels with the types of real use."""
     numbers, allowed = np.zeros(A, np.float32), np.ones(A, np.bool_)
     choose(numbers, numbers, numbers, allowed, 1.0, 0, 0)
+    look.warm()

@@ -2,9 +2,9 @@
 
 `decide` looks at the market and asks (`Decide`); the shell runs the policy; `answered` turns the answer into
 a target position and moves the children towards it, each new one through risk's gate. A late, broken or
-illegal answer gets the parent's fallback schedule. A stale or broken book means that nothing is asked at all: no new
-risk, and no fallback either. After a parent's answer the books may have moved: prices, age and latch are read
-again then.
+illegal answer gets the parent's fallback schedule. A stale or broken book means that nothing is asked at all:
+no new risk, and no fallback either. After a parent's answer the books may have moved: prices, age and latch
+are read again then.
 """
 
 from __future__ import annotations
@@ -55,8 +55,6 @@ from router.features import (
     VENUE_TAKER_PPM,
     S,
     TickState,
-    features,
-    roll,
 )
 from router.journal import Kind
 from router.marketdata import MarketData
@@ -73,7 +71,8 @@ from router.records import (
     pack_pass,
     pack_refusal,
 )
-from router.routing.target import mask, prices
+from router.routing.look import look, question
+from router.routing.target import mask
 
 PRICE_KINDS: Final = len(PRICES)
 
@@ -113,6 +112,8 @@ class Ticker:
         self._by_number: dict[int, _Desk] = {}
         self._by_symbol: dict[str, list[_Desk]] = {}
         self._strategies = {s.code: s for s in core.config.strategies}
+        self._venues = {venue.slot: venue.name for venue in core.config.venues}
+        self._dark_slots = [venue.slot for venue in core.config.venues if not venue.lit]
         self.ready: dict[str, None] = {}  # parents to be decided now, in the order in which they became so
         self.decides: list[Decide] = []
         self.stopped = False  # draining: no new risk
@@ -239,8 +240,8 @@ class Ticker:
             return
         work.last_decision_ns = now
         work.decision += 1
-        features(desk.market_data.books, desk.usable, desk.tick.i, desk.tick.f, desk.state)
-        mask(desk.market_data.books, desk.usable, desk.caps, desk.tick.i, desk.mask)
+        tick = desk.tick
+        question(desk.market_data.books, desk.usable, desk.caps, tick.i, tick.f, desk.state, desk.mask)
         core.journal.append(
             Kind.DECISION, now, pack_decision(work.number, work.decision, desk.state, desk.mask)
         )
@@ -269,11 +270,9 @@ class Ticker:
         set_children(tick, children, self._others(desk))
         usable = desk.usable
         usable[:] = data.usable
-        for venue in core.config.venues:
-            if not venue.lit:
-                usable[venue.slot] = core.order_ports[venue.slot].takes_orders
-        roll(data.books, usable, i, tick.f)
-        prices(data.books, usable, i, desk.px)
+        for slot in self._dark_slots:
+            usable[slot] = core.order_ports[slot].takes_orders
+        look(data.books, usable, i, tick.f, desk.px)
         self._fill_caps(desk)
         return True
 
@@ -294,9 +293,9 @@ class Ticker:
         core, parent = self._core, desk.work.parent
         market, now, gate = desk.market_data.market, core.now_ns, core.gate
         envelopes: list[Envelope | None] = [None] * V_MAX
-        for venue in core.config.venues:
-            if core.order_ports[venue.slot].takes_orders:
-                envelopes[venue.slot] = gate.envelope(parent.parent_id, venue.name, market, now)
+        for slot, name in self._venues.items():
+            if core.order_ports[slot].takes_orders:
+                envelopes[slot] = gate.envelope(parent.parent_id, name, market, now)
         fill_caps(
             envelopes, desk.px, core.instruments[parent.symbol].tick_nanos, parent.limit_nanos, desk.caps
         )
@@ -367,8 +366,8 @@ class Ticker:
         core, work = self._core, desk.work
         target = plan(action, desk.market_data.books, desk.usable, desk.caps, desk.tick.i)
         children = core.orders.live(work.parent.parent_id)
-        round_lots, min_lots = int(desk.tick.i[ROUND_LOTS]), int(desk.tick.i[MIN_LOTS])
-        steps = diff(target, children, round_lots, min_lots)
+        instrument = core.instruments[work.parent.symbol]
+        steps = diff(target, children, instrument.round_lots, instrument.min_lots)
         desk.waits = steps.waits
         for cl_ord_id in steps.cancels:
             child = core.orders.find(cl_ord_id)
@@ -384,13 +383,13 @@ class Ticker:
     def _submit(self, desk: _Desk, new: Slice) -> int:
         """Puts one child through the gate; the lots that left."""
         core, parent = self._core, desk.work.parent
-        venue = next(v for v in core.config.venues if v.slot == new.venue)
+        venue = self._venues[new.venue]
         instrument = core.instruments[parent.symbol]
         price = parent.limit_nanos if new.px is None else instrument.px_to_nanos(new.px)
         order = NewOrder(
             cl_ord_id=core.next_id(),
             parent_id=parent.parent_id,
-            venue=venue.name,
+            venue=venue,
             symbol=parent.symbol,
             account=parent.account,
             side=parent.side,
@@ -410,6 +409,6 @@ class Ticker:
             self._execution.submit(verdict, new.venue, new.px)
         except OutboxFull as full:
             core.gate.closed(order.cl_ord_id)
-            core.alert(f"{venue.name}: {full}; {order.cl_ord_id} does not leave")
+            core.alert(f"{venue}: {full}; {order.cl_ord_id} does not leave")
             return 0
         return new.qty_lots

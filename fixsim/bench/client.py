@@ -13,8 +13,18 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-from fixsim.bench.settings import ACCOUNT, DESK, HEARTBEAT_S, MARKET_DATA, ORDERS, ROUTER, STRATEGY, SYMBOL
-from fixsim.bench.settings import VENUE, BenchError
+from fixsim.bench.settings import (
+    ACCOUNT,
+    DESK,
+    HEARTBEAT_S,
+    MARKET_DATA,
+    ORDERS,
+    ROUTER,
+    STRATEGY,
+    SYMBOL,
+    VENUE,
+    BenchError,
+)
 from fixsim.bench.walk import INSTRUMENT, LOTS, Walk
 from risk.order import OrdType, Side
 from router.fix import events, tags
@@ -205,7 +215,8 @@ def _accept(sock: socket.socket) -> tuple[str, Peer]:
     if not isinstance(message, Message):
         raise BenchError(f"the router's first message is garbled: {message.reason}")
     name = (message.get(tags.SENDER_COMP_ID) or b"").decode("latin-1")
-    peer = Peer(sock, Session(SessionConfig(name, "acceptor", VENUE, name, heart_bt_int_s=HEARTBEAT_S)), framer)
+    config = SessionConfig(name, "acceptor", VENUE, name, heart_bt_int_s=HEARTBEAT_S)
+    peer = Peer(sock, Session(config), framer)
     peer.act(peer.session.received(message, time.time_ns()))
     peer.drain()
     return name, peer

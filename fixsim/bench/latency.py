@@ -120,7 +120,7 @@ def measure_floor(folder: Path, samples: int, block: int, x_bytes: int, d_bytes:
     with Processes() as processes:
         ports = free_ports(2)
         one, two = (
-            _echo(processes, folder, f"echo-{k}", port, cores, x_bytes, d_bytes) for k, port in enumerate(ports)
+            _echo(processes, folder, f"echo-{port}", port, cores, x_bytes, d_bytes) for port in ports
         )
         with quiet(cores.client):
             for echo in (one, two):

@@ -1,4 +1,4 @@
-"""The router's engine in this process, with the bench's market around it and no sockets: for measuring stages."""
+"""The router's engine in this process, with the bench's market around it and no sockets: for its stages."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 
 from fixsim.bench.client import INSTRUMENTS, parent_order, report_of
-from fixsim.bench.settings import DESK, ROUTER, STRATEGY, VENUE, BenchError, Setup
+from fixsim.bench.settings import HEARTBEAT_S, STRATEGY, BenchError, Setup
 from fixsim.bench.walk import LOTS, Walk
 from router.app import warm
 from router.core import Port
 from router.engine import Engine
-from router.fix import tags
+from router.fix import events, tags
 from router.fix.codec import Framer, Message
 from router.fix.messages import MarketDataRequest, NewOrderSingle
 from router.fix.session import Session, SessionConfig
@@ -20,6 +20,7 @@ from router.policy import Policy, load_all, read_policies
 from router.records import Answer, AnswerStatus
 from router.settings import load
 from router.startup import engine_config
+from router.tick import Decide
 
 
 class Rig:
@@ -41,8 +42,9 @@ class Rig:
         for port in self.core.ports:
             self.engine.link(port.index, True, time.time_ns())
             if port.session.config.role == "acceptor":
-                logon = self.peers[port.index].connected(time.time_ns())
-                self._receive(port.index, logon[0].raw)  # type: ignore[union-attr]
+                for event in self.peers[port.index].connected(time.time_ns()):
+                    if isinstance(event, events.Send):
+                        self._receive(port.index, event.raw)
             self.deliver()
         desk = self.core.ports[-1].index
         body = parent_order().body(LOTS)
@@ -59,13 +61,13 @@ class Rig:
         return self.core.feed_ports[0]
 
     def _peer(self, port: Port) -> Session:
+        """The other end of a session, waiting for what comes."""
         config = port.session.config
-        role = "acceptor" if config.role == "initiator" else "initiator"
-        peer = Session(
-            SessionConfig(config.name, role, config.target_comp_id, config.sender_comp_id, heart_bt_int_s=3600)
-        )
-        if role == "acceptor":
-            peer.connected(time.time_ns())
+        names = (config.target_comp_id, config.sender_comp_id)
+        if config.role == "acceptor":
+            return Session(SessionConfig(config.name, "initiator", *names, heart_bt_int_s=HEARTBEAT_S))
+        peer = Session(SessionConfig(config.name, "acceptor", *names, heart_bt_int_s=HEARTBEAT_S))
+        peer.connected(time.time_ns())
         return peer
 
     def frame(self, raw: bytes) -> Message:
@@ -84,6 +86,18 @@ class Rig:
         step = self.walk.step()
         return self.peers[self.feed.index].encode(b"X", step.body, time.time_ns())
 
+    @property
+    def policy(self) -> Policy:
+        return self.policies[STRATEGY]
+
+    def ask(self, decide: Decide) -> Answer:
+        """The policy's answer, as the app makes it."""
+        begin = time.monotonic_ns()
+        said = self.policy.run(decide.state, decide.mask)
+        elapsed_ns, good = time.monotonic_ns() - begin, AnswerStatus.GOOD
+        numbers = said.value, said.logits, said.action_value
+        return Answer(decide.parent, decide.decision, good, elapsed_ns, *numbers)
+
     def decide(self) -> None:
         """What the app does after a message: what is due, and the policy's answer."""
         now = time.time_ns()
@@ -91,14 +105,7 @@ class Rig:
         if due is not None and due <= now:
             self.engine.timer(now)
         for decide in self.engine.take_decides():
-            begin = time.monotonic_ns()
-            said = self.policies[decide.strategy].run(decide.state, decide.mask)
-            elapsed = time.monotonic_ns() - begin
-            good = AnswerStatus.GOOD
-            self.engine.answer(
-                Answer(decide.parent, decide.decision, good, elapsed, said.value, said.logits, said.action_value),
-                time.time_ns(),
-            )
+            self.engine.answer(self.ask(decide), time.time_ns())
 
     def finish(self) -> NewOrderSingle:
         """The one order that left is reported taken and ended, as the bench's venue does."""
@@ -114,7 +121,7 @@ class Rig:
         return order
 
     def deliver(self) -> list[NewOrderSingle]:
-        """What the engine wrote reaches its peers, which answer what is to be answered; orders are returned."""
+        """What the engine wrote reaches its peers, who answer where they must; the new orders."""
         orders = []
         self.journal.flush()
         while self.core.writes:
@@ -123,7 +130,7 @@ class Rig:
                 message = self.frame(raw)
                 peer = self.peers[index]
                 for event in peer.received(message, time.time_ns()):
-                    if hasattr(event, "raw"):
+                    if isinstance(event, events.Send):
                         self._receive(index, event.raw)
                 if message.msg_type == tags.MARKET_DATA_REQUEST:
                     request = MarketDataRequest.parse(message, INSTRUMENTS)

@@ -134,7 +134,7 @@ def title(sizes: Sequence[int]) -> str:
 
 
 def prepare(folder: Path, etc: Path, sizes: Sequence[int], venue_port: int, oms_port: int) -> Setup:
-    """Write the settings into `folder`, with a dense network of these hidden sizes. `etc`: the shipped ones."""
+    """Write the settings into `folder`, with a dense network of these sizes. `etc`: the shipped ones."""
     made = folder / "etc"
     made.mkdir(parents=True)
     (folder / "var").mkdir()

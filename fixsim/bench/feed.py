@@ -26,6 +26,7 @@ from router.fix.codec import Framer, Message, parse
 from router.fix.session import Session, SessionConfig
 from router.marketdata import FeedLimits, MarketData, Request, State, Venue
 
+PARTS = 4  # steps of progress
 ROUNDS = 3  # the fastest counts
 PEER_MESSAGES = 2000  # simplefix is given no more: it would take minutes
 HOUR_NS = 3600 * 10**9

@@ -9,11 +9,13 @@ installing and the first job in the Makefile, and does nothing that lasts but fi
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import pkgutil
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 
 from rich.console import Console
@@ -41,9 +43,31 @@ def warm_of(module: ModuleType) -> Callable[[], object] | None:
     return function if callable(function) and function.__module__ == module.__name__ else None
 
 
+def forget_stale(folders: list[Path]) -> bool:
+    """Drop every cached kernel if the source of any has changed; whether it did.
+
+    numba looks at a kernel's own file only: a cached caller would go on with the old code of a kernel that it
+    inlined from another file.
+    """
+    sources = sorted(path for folder in folders for path in folder.rglob("*.py"))
+    texts = [text for text in map(Path.read_bytes, sources) if b"import njit" in text or b"@kernel" in text]
+    digest = hashlib.sha256(b"\0".join(texts)).hexdigest()
+    stamp = folders[0] / "__pycache__" / "kernels.sha256"
+    if stamp.is_file() and stamp.read_text() == digest:
+        return False
+    for folder in folders:
+        for cached in (*folder.rglob("*.nbi"), *folder.rglob("*.nbc")):
+            cached.unlink()
+    stamp.parent.mkdir(exist_ok=True)
+    stamp.write_text(digest)
+    return True
+
+
 def main() -> int:
     """Warm every module that says how, and the matching engine; returns the exit status."""
     console = Console(stderr=True)
+    if forget_stale([Path(str(importlib.import_module(package).__file__)).parent for package in PACKAGES]):
+        console.print("==> kernels: sources changed, all are compiled again", highlight=False)
     names = list(module_names())
     columns = (
         TextColumn("==> kernels"),

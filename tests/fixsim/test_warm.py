@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -28,3 +29,18 @@ def test_only_a_modules_own_warm_counts() -> None:
 def test_warming_says_what_it_did(capsys: pytest.CaptureFixture[str]) -> None:
     assert warm.main() == 0
     assert "router.book" in capsys.readouterr().err
+
+
+def test_a_changed_kernel_drops_every_cached_kernel(tmp_path: Path) -> None:
+    source, cached = tmp_path / "kernels.py", tmp_path / "__pycache__" / "other.nbi"
+    source.write_text("from numba import njit\n")
+    (tmp_path / "plain.py").write_text("x = 1\n")
+    assert warm.forget_stale([tmp_path])
+    cached.write_bytes(b"")
+    assert not warm.forget_stale([tmp_path])
+    (tmp_path / "plain.py").write_text("x = 2\n")
+    assert not warm.forget_stale([tmp_path])
+    assert cached.exists()
+    source.write_text("from numba import njit  # changed\n")
+    assert warm.forget_stale([tmp_path])
+    assert not cached.exists()

@@ -63,8 +63,8 @@ demo-kill: $(KERNELS)  ## the same with a kill half-way, then reinstate; out/dem
 demo-crash: $(KERNELS)  ## the same with kill -9 of the router half-way, then recovery; out/demo-crash
 	$(BIN)/fixsim demo --crash --out $(OUT)/demo-crash
 
-bench: $(KERNELS)  ## tick to order, and market data messages a second
-	$(BIN)/python -m fixsim.bench
+bench: $(KERNELS)  ## tick to order, and market data messages a second; docs/benchmark.md
+	$(BIN)/fixsim bench --out docs/benchmark.md
 
 policies: $(INSTALLED)  ## rebuild the policy files, byte for byte
 	$(BIN)/policies build

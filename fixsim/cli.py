@@ -18,6 +18,7 @@ import structlog
 import typer
 from pydantic import ValidationError
 
+from fixsim.bench.cli import bench as bench_command
 from fixsim.demo_cli import demo as demo_command
 from fixsim.desk import Block
 from fixsim.lockstep import LockstepError
@@ -180,6 +181,7 @@ def tape_verify(
 
 
 app.command("demo")(demo_command)
+app.command("bench")(bench_command)
 
 
 def _changed(settings: Settings, mode: str | None, speed: float | None, seed: int | None) -> Settings:

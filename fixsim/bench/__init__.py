@@ -30,7 +30,7 @@ QUICK = Effort(40, 20, 20, 40, 500, 20, 10)
 
 
 def run(out: Path | None, etc: Path, effort: Effort = FULL) -> int:
-    """Measure, print the tables, write them to `out`. BenchError, DemoError and SettingsError name a fault."""
+    """Measure, print the tables, write them to `out`. BenchError, DemoError, SettingsError name a fault."""
     import tempfile
 
     from rich.console import Console
@@ -61,7 +61,7 @@ def run(out: Path | None, etc: Path, effort: Effort = FULL) -> int:
 
             return done
 
-        paths = []
+        paths: list[latency.Pair] = []
         for sizes in effort.networks:
             done = part(f"tick to order, {title(sizes)}", effort.samples)
             place = folder / f"path-{len(paths)}"

@@ -1,0 +1,133 @@
+"""The benchmark measures what it says: each part runs shortly here. No figure is judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from fixsim.bench import feed, latency, machine, report, stages
+from fixsim.bench.settings import ORDERS_PER_S, STRATEGY, BenchError, prepare
+from fixsim.bench.walk import BID_PX, DEPTH, ENTRIES, INSTRUMENT, RANGE, Walk
+from fixsim.cli import app
+from risk.limits import load_limits
+from risk.market import Market
+from router.fix.codec import Message, encode, parse
+from router.marketdata import MarketData, Request, State, Venue
+from router.policy import load_all, read_policies
+from router.settings import load
+
+ETC = Path(__file__).parents[2] / "etc"
+SMALL = (8, 8)
+
+
+def nothing(count: int) -> None:
+    pass
+
+
+def message(kind: bytes, seq: int, body: bytes) -> Message:
+    found = parse(encode(b"FIX.4.4", kind, seq, b"XLIT1", b"SLUICE-MD", 0, body))
+    assert isinstance(found, Message)
+    return found
+
+
+class TestWalk:
+    def test_each_message_of_ten_entries_moves_the_touch_to_the_price_it_names(self) -> None:
+        walk, data = Walk(), MarketData(INSTRUMENT, [Venue("XLIT1", True)], Market())
+        request = next(o for o in data.feed_up(0, 0) if isinstance(o, Request))
+        name = request.body.split(b"262=")[1].split(b"\x01")[0].decode()
+        data.on_message(0, message(b"W", 1, walk.snapshot(name)), 0)
+        assert data.states == [State.LIVE]
+        before = data.ask_px
+        for seq in range(2, 2 * RANGE + 20):
+            step = walk.step()
+            assert step.body.count(b"\x01279=") == ENTRIES
+            data.on_message(0, message(b"X", seq, step.body), seq)
+            assert abs(data.ask_px - before) == 2
+            assert data.market.ask_nanos == round(float(step.price) * 10**9)
+            before = data.ask_px
+        assert data.states == [State.LIVE]
+        assert data.bid_px == BID_PX
+        assert data.books[0]["n"].tolist() == [DEPTH, DEPTH + 1]
+
+
+class TestSettings:
+    def test_the_router_reads_them_with_each_shipped_limit_but_the_rate(self, tmp_path: Path) -> None:
+        setup = prepare(tmp_path / "run", ETC, SMALL, 9501, 9502)
+        settings = load(setup.settings)
+        assert settings.lockstep is None
+        assert settings.decision.min_event_interval_ms == 0
+        assert list(load_all(read_policies(settings.files.policies))) == [STRATEGY]
+        shipped = load_limits(ETC / "limits.toml").model_dump()
+        shipped["child"]["max_new_orders_per_s"] = ORDERS_PER_S
+        assert load_limits(settings.files.limits).model_dump() == shipped
+
+    def test_settings_that_are_not_there_are_named(self, tmp_path: Path) -> None:
+        with pytest.raises(BenchError, match=r"instruments\.toml: cannot be read"):
+            prepare(tmp_path / "run", tmp_path, SMALL, 9501, 9502)
+
+
+class TestLatency:
+    def test_a_real_router_answers_each_message_and_the_echo_beside_it(self, tmp_path: Path) -> None:
+        done: list[int] = []
+        pair = latency.measure(tmp_path / "run", ETC, SMALL, 20, warm_up=5, block=10, done=done.append)
+        assert pair.taken.shape == pair.floor.shape == (2, 10)
+        assert (pair.taken > 0).all()
+        assert (pair.floor > 0).all()
+        assert sum(done) == 20
+        assert pair.x_bytes > pair.d_bytes > 100
+
+    def test_an_echo_beside_an_echo(self, tmp_path: Path) -> None:
+        pair = latency.measure_floor(tmp_path / "run", 20, 10, 500, 170, nothing)
+        assert pair.taken.shape == pair.floor.shape == (2, 10)
+
+    def test_ratios(self) -> None:
+        pair = latency.Pair("x", np.array([[2, 2, 2], [9, 9, 9]]), np.array([[1, 1, 1], [3, 3, 3]]), 1, 1)
+        assert pair.ratio == pytest.approx(5.5 / 2)
+        assert pair.block_ratio == 2.5
+
+
+def small_rates() -> list[feed.Rate]:
+    return feed.measure(ETC, 300, nothing)
+
+
+def small_stages(folder: Path) -> stages.Stages:
+    return stages.measure(folder, ETC, SMALL, samples=5, warm_up=2, done=nothing)
+
+
+class TestFeed:
+    def test_the_whole_path_the_framer_and_the_peer_take_the_same_bytes(self) -> None:
+        rates = small_rates()
+        assert len(rates) == 3
+        assert len({(rate.messages, rate.entries, rate.size) for rate in rates}) == 1
+        assert rates[0].messages > 200
+        assert all(rate.messages_per_s > 0 for rate in rates)
+
+
+class TestStages:
+    def test_every_stage_and_every_input_has_its_time(self, tmp_path: Path) -> None:
+        found = small_stages(tmp_path / "run")
+        assert len(found.stages) == len(stages.STAGES)
+        assert len(found.inputs) == len(stages.INPUTS)
+        assert min(*found.stages, *found.inputs, found.total) > 0
+
+
+class TestReport:
+    def test_the_page_describes_the_machine_and_holds_every_table(self, tmp_path: Path) -> None:
+        pair = latency.Pair("256×256", np.full((2, 4), 7000), np.full((2, 4), 2000), 600, 170)
+        spans = [small_stages(tmp_path / "s")]
+        results = report.Results(machine.describe(), [pair], pair, small_rates(), spans)
+        page = report.markdown(results)
+        for words in ("## Machine", "Python", "## Tick to order", "| 7.0 |", "3.50", "4 ×: met", "simplefix"):
+            assert words in page
+        widths = {line.count("|") for line in page.split("## Stages")[1].splitlines() if line.startswith("|")}
+        assert len(widths) == 1
+        assert len(report.terminal(results)) == len(report.tables(results))
+
+
+def test_the_command_names_what_is_wrong(tmp_path: Path) -> None:
+    told = CliRunner().invoke(app, ["bench", "--quick", "--etc", str(tmp_path)])
+    assert told.exit_code == 1
+    assert "cannot be read" in told.output

@@ -42,6 +42,10 @@ from router.records import (
 from router.tick import Decide, Ticker
 from router.views import view
 
+# A venue has heard more from us than our journal holds: power was lost, and orders may be forgotten. (Session
+# layers word it so in their Logout; they refuse the logon until a person has set the numbers right.)
+FORGOTTEN = "logon refused: MsgSeqNum too low"
+
 
 class Engine:
     """One router. `start` comes first; `core` is for the shell and for reading, never for writing."""
@@ -281,7 +285,9 @@ class Engine:
                     core.note("disconnect", session=port.session.name, reason=reason)
                     core.hangups.append(port.index)
                 case events.Alert(text=text):
-                    core.alert(f"{port.session.name}: {text}")
+                    core.alert(text)
+                    if port.kind is PortKind.ORDERS and FORGOTTEN in text:
+                        self.kills.suspend_all(text)
                 case events.GapOpened(first=first, last=last):
                     core.alert(f"{port.session.name}: messages {first} to {last} are missing")
                     if port.kind is PortKind.MARKET_DATA:

@@ -65,6 +65,17 @@ class Kills:
             return
         self._cancel_all(command, scope, latched=True)
 
+    def suspend_all(self, reason: str) -> None:
+        """The router has found that it may have forgotten orders: nothing new until a person has looked."""
+        kill = self._core.gate.kill
+        known = kill.count
+        latch = kill.latch(ALL, Mode.SUSPEND, "router", reason, self._core.now_ns)
+        if kill.count == known:
+            return
+        self._core.journal.append(Kind.LATCH, self._core.now_ns, json_payload(latch.as_event()))
+        self._core.alert(f"suspended: {reason}")
+        self._execution.drop_waiting(lambda child: True)
+
     def child_changed(self, child: Child) -> None:
         """Hears that a child moved, and ends the stops that waited for nothing else."""
         if child.is_live:

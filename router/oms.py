@@ -385,8 +385,10 @@ class Oms:
             )
 
     def _exec_id(self) -> str:
-        self._core.reports += 1
-        return f"{self._core.config.prefix}E{self._core.reports}"
+        """Never given twice: the count may go with the journal's tail, the start's first number does not."""
+        core = self._core
+        core.reports += 1
+        return f"{core.config.prefix}E{core.config.first_order_number}-{core.reports}"
 
     def _find(self, port: Port, cl_ord_id: str) -> ParentWork | None:
         for work in self._core.parents.values():

@@ -108,7 +108,7 @@ def test_an_outbox_without_room_loses_reports_and_requests_aloud() -> None:
     rig = Rig(outbox_bound=0)
     rig.parent()
     assert any("a report to the desk is lost" in text for text in rig.alerts)
-    assert any("a MarketDataRequest does not leave" in text for text in rig.alerts)
+    assert any("a MarketDataRequest is lost" in text for text in rig.alerts)
 
 
 def test_no_order_is_made_for_a_venue_that_reads_too_slowly() -> None:

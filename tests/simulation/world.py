@@ -116,7 +116,7 @@ class World:
         self.flow()
 
     def crash(self, cut_bytes: int = 0) -> None:
-        """kill -9: memory is gone, the journal stays (less `cut_bytes`), and the peers see their links close."""
+        """kill -9: memory is gone, the journal stays (less `cut_bytes`), the peers see their links close."""
         self.keep_journal()
         if cut_bytes:
             del self.journal[-cut_bytes:]
@@ -180,7 +180,8 @@ class World:
                 self.desk.out.append(event.raw)
             elif isinstance(event, events.App):
                 if event.message.msg_type == b"8":
-                    self.desk.reports.append(ExecutionReport.parse(event.message, self.engine.running.instruments))
+                    instruments = self.engine.running.instruments
+                    self.desk.reports.append(ExecutionReport.parse(event.message, instruments))
                 else:
                     self.desk.others.append(event.message.keep())
 
@@ -223,9 +224,8 @@ class World:
                     )
                 else:
                     said = self.policies[decide.strategy].run(decide.state, decide.mask)
-                    answer = Answer(
-                        decide.parent, decide.decision, AnswerStatus.GOOD, 0, said.value, said.logits, said.action_value
-                    )
+                    good, value = AnswerStatus.GOOD, said.action_value
+                    answer = Answer(decide.parent, decide.decision, good, 0, said.value, said.logits, value)
                 self.engine.answer(answer, self.now_ns)
 
     def _from_router(self) -> bool:

@@ -83,9 +83,9 @@ def _latency(results: Results) -> Figures:
         " with bytes of the other, measured by the same client in the same run:"
         f" {blocks} blocks of {block} samples of each, in turn. The client is pinned to one core, router and"
         " echo to another. One message is outstanding, and before each the router has answered everything."
-        "\n\nThe ratio is that of the medians; by blocks: the median of the ratios of neighbouring blocks'"
-        " medians, which the machine's other work disturbs less. Goals: 4 × with 256×256, 3 × with 64×64."
-        " The last row is an echo against an echo: what noise makes of equal things."
+        "\n\nThe ratio is that of the medians; by blocks: the median of the ratios of neighbouring blocks,"
+        " which the machine's other work disturbs less. Goals: 4 × with 256×256, 3 × with 64×64. The last row"
+        " is an echo against an echo: what noise makes of equal things."
     )
     rows: list[tuple[str, ...]] = []
     for pair in results.paths:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple, Protocol
@@ -179,9 +179,11 @@ def kind_of(child: Resting) -> int:
     return LEAVING if child.state is ChildState.PENDING_CANCEL else RESTING
 
 
-def set_children(tick: TickState, mine: Iterable[Resting], others: Iterable[Resting] = ()) -> None:
+def set_children(tick: TickState, mine: Sequence[Resting], others: Sequence[Resting] = ()) -> None:
     """Tell the tick state what lives: this parent's children oldest first, and the other parents' on the same
     symbol and side, as many as there is room for. Sets UNKNOWN, WORKING and each venue's working lots too."""
+    if not mine and not others and tick.i[ORDERS] == 0:
+        return  # none before, none now: the rest is 0 already
     tick.i[ORDERS] = 0
     tick.venues[:, VENUE_WORKING] = 0
     working = unknown = 0

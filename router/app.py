@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import random
 import signal
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -20,11 +21,14 @@ from typing import Any
 import structlog
 import uvloop
 
+from risk.errors import SettingsError
+from risk.instrument import ReferenceData
 from router import actions, book, features
 from router.clock import MAX_STEP_NS, Clock, SteppedClock, SystemClock
+from router.config import EngineConfig
 from router.connections import Connections
 from router.console import Console
-from router.control import ControlServer
+from router.control import Answer, Command, CommandRefused, ControlServer
 from router.engine import Engine
 from router.feeds import fix as feed
 from router.fix import warm as fix_warm
@@ -61,9 +65,13 @@ class App:
         clock: Clock,
         network: Network,
         randomness: random.Random,
+        config: EngineConfig,
+        reference: ReferenceData,
     ) -> None:
         """`engine` is new, or as the journal left it; it is started here, when the time is known."""
         self._settings = settings
+        self._config = config
+        self._reference = reference
         self._engine = engine
         self._journal = journal
         self._ids = ids
@@ -86,7 +94,7 @@ class App:
     # Life.
 
     async def serve(self) -> int:
-        """Runs until stopped. OSError if a port is in use."""
+        """Runs until stopped. SettingsError if a port or the socket cannot be had, or no clock answers."""
         loop = asyncio.get_running_loop()
         self._done = loop.create_future()
         lockstep, oms, operators = self._settings.lockstep, self._settings.oms, self._settings.control
@@ -94,9 +102,11 @@ class App:
             assert isinstance(self._clock, SteppedClock)
             self._participant = Participant(lockstep.name, self, self._clock)
         owner = self._participant or self
-        listener = await self._network.serve(oms.host, oms.port, lambda: Link(owner, Framer()))
-        control = ControlServer(operators.socket, operators.operators, self._console.on_command)
-        await control.start()
+        with self._setting("oms.port", f"{oms.port} on {oms.host}"):
+            listener = await self._network.serve(oms.host, oms.port, lambda: Link(owner, Framer()))
+        control = ControlServer(operators.socket, operators.operators, self._on_command)
+        with self._setting("control.socket", operators.socket):
+            await control.start()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._drain)
         loop.add_signal_handler(signal.SIGUSR1, self._kill_by_signal)
@@ -107,7 +117,8 @@ class App:
         log.info("router started", oms=f"{oms.host}:{oms.port}", lockstep=lockstep is not None)
         try:
             if self._participant is not None and lockstep is not None:
-                await self._participant.join(lockstep.host, lockstep.port)
+                with self._setting("lockstep.port", f"{lockstep.port} on {lockstep.host} (is fixsim there?)"):
+                    await self._participant.join(lockstep.host, lockstep.port)
             else:
                 self._begin(self._clock.now_ns())
             return await self._done
@@ -119,11 +130,19 @@ class App:
             with suppress(TimeoutError):
                 await asyncio.wait_for(control.close(), 2)
 
+    @contextmanager
+    def _setting(self, field: str, value: object) -> Iterator[None]:
+        """What the operating system refuses is a fault of this setting."""
+        try:
+            yield
+        except OSError as error:
+            why = os.strerror(error.errno) if error.errno else error.strerror or error
+            raise SettingsError(f"{self._settings.path}: {field} = {value}: {why}") from None
+
     def _begin(self, now_ns: int) -> None:
         """The time is known: the engine starts, and every session's first dial is due."""
-        config, reference = engine_config(self._settings, self._policies, self._ids.next_number)
-        reference.refuse_stale(datetime.fromtimestamp(now_ns // 10**9, UTC).date())
-        self._engine.start(config, self._ids, now_ns)
+        self._reference.refuse_stale(datetime.fromtimestamp(now_ns // 10**9, UTC).date())
+        self._engine.start(self._config, self._ids, now_ns)
         by_slot = {venue.slot: (venue.host, venue.port) for venue in self._settings.venues}
         addresses = {
             port.index: by_slot[port.venue]
@@ -195,6 +214,7 @@ class App:
         self._flush()
         if self._participant is None:
             self._wake()
+        self._journal.settle()
 
     def _wake(self) -> None:
         """Sets the one wall timer to the next deadline; one that is early is harmless."""
@@ -301,6 +321,11 @@ class App:
 
     # Operators and signals.
 
+    def _on_command(self, command: Command) -> AsyncIterator[Answer]:
+        if not self._connections.begun:
+            raise CommandRefused("the router has not begun: it waits for the simulator's clock")
+        return self._console.on_command(command)
+
     def _operate(self, number: int, request: dict[str, Any]) -> None:
         self._engine.operator(number, request, self._clock.now_ns())
         self._flush()
@@ -312,12 +337,12 @@ class App:
         )
 
     def _kill_by_signal(self) -> None:
-        if self._engine.core is not None:
+        if self._connections.begun:
             self._stop_trading("kill", "signal", "SIGUSR1")
 
     def _drain(self) -> None:
         """SIGTERM: no new risk, cancel, wait, log out, exit; nothing latches."""
-        if self._drain_command or self._engine.core is None:
+        if self._drain_command or not self._connections.begun:
             self._stop(1, "told to stop twice" if self._drain_command else "told to stop before the start")
             return
         self._connections.give_up()
@@ -374,6 +399,7 @@ def run(settings: Settings) -> int:
     lock = StateLock(settings.daemon.state_dir)
     try:
         policies = load_all(read_policies(settings.files.policies))
+        config, reference = engine_config(settings, policies, 1)
         warm()
         daemon = settings.daemon
         ids = OrderIds(daemon.clordid_prefix, daemon.state_dir / "clordid", daemon.clordid_block)
@@ -391,7 +417,11 @@ def run(settings: Settings) -> int:
         replay.engine.attach(journal.writer)
         clock: Clock = SteppedClock(replay.last_ns) if settings.lockstep else SystemClock()
         randomness = random.Random(daemon.seed)
-        app = App(settings, replay.engine, journal, ids, policies, clock, TcpNetwork(), randomness)
+        config = config.model_copy(update={"first_order_number": ids.next_number})
+        network = TcpNetwork()
+        app = App(
+            settings, replay.engine, journal, ids, policies, clock, network, randomness, config, reference
+        )
         try:
             return uvloop.run(app.serve())
         finally:

@@ -29,7 +29,8 @@ from router.journal import FLAG_RESERVE, Buffer, JournalError, JournalWriter, Ki
 ALLOCATE_BYTES = 16 << 20
 RESERVE_BYTES = 4 << 20
 BACKLOG_BYTES = 16 << 20
-SETTLE_BYTES = 256 << 10
+SETTLE_BYTES = 256 << 10  # unhashed: more than this is hashed before the wire has its bytes,
+SETTLE_LATER_BYTES = 16 << 10  # more than this after it, so that a CHAIN record finds little to do
 
 
 class JournalFull(OSError):  # noqa: N818 (a state of the disk, not a fault of the program)
@@ -148,6 +149,11 @@ class JournalFile:
                 self._keep(data)
         self._write(data)
         if self.writer.unhashed_bytes > SETTLE_BYTES:
+            self.writer.settle()
+
+    def settle(self) -> None:
+        """Bring the chain's hash up, when there is time: call it when everything has left."""
+        if self.writer.unhashed_bytes > SETTLE_LATER_BYTES:
             self.writer.settle()
 
     def sync(self) -> None:

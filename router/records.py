@@ -122,8 +122,8 @@ def order_fields(order: NewOrder) -> str:
     """The fields that a verdict vouches for, in one line: a NewOrderSingle on the wire must match them."""
     price = "" if order.price_nanos is None else order.price_nanos
     return (
-        f"{order.cl_ord_id}|{order.parent_id}|{order.venue}|{order.symbol}|{order.account}|{order.side.value}|"
-        f"{order.ord_type.value}|{order.tif.value}|{order.qty_lots}|{price}"
+        f"{order.cl_ord_id}|{order.parent_id}|{order.venue}|{order.symbol}|{order.account}|{order.side:d}|"
+        f"{order.ord_type}|{order.tif}|{order.qty_lots}|{price}"
     )
 
 

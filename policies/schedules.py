@@ -8,11 +8,16 @@ action that is linear in the tests:
 x is the share that should still be open. TWAP: x = t, the share of time left (Bertsimas and Lo 1998 under
 linear impact). Almgren and Chriss (2000), eq. 18: x = sinh(k t) / sinh(k), k the urgency per horizon. Behind
 is base left - x. Passive first: join the near touch with what is due within a bucket; cross when behind by a
-bucket; withdraw when ahead by one; near the end a parent that must complete crosses with everything.
+bucket; when ahead by one, withdraw and send nothing; near the end a parent that must complete crosses with
+everything. Almgren-Chriss uses the dark venue as well: from a quarter of a bucket behind, what is due rests
+as a midpoint peg instead of joining, until it fills or the bucket is full. No state is kept: between fills a
+parent only falls further behind, so the zones (ahead, join, peg, cross) are passed once, each for as long as
+its width takes to come due, and only a fill leads back.
 Submit-and-leave (Nevmyvaka, Feng and Kearns 2006): rest all at the near touch, leave it, cross at the end.
 
 Sizes are scored by closeness (2yk - k^2 is largest at k = y), so that the best allowed action is the nearest
-to the wanted one where that is masked; joining comes before null, and crossing never stands in for joining.
+to the wanted one where that is masked. What is masked at every size gives way to the more patient: crossing
+to the peg, where one is due, the peg to joining, joining to null; never the other way round.
 """
 
 from __future__ import annotations
@@ -26,10 +31,11 @@ import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper
 
 from policies.export import assemble, tensor
-from router.actions import CROSS, FIRST, JOIN, NULL, SIZES, WITHDRAW, A, decode
+from router.actions import CROSS, FIRST, JOIN, MID, NULL, SIZES, WITHDRAW, A, decode
 from router.features import FEATURES, S
 
 BUCKET = 0.05  # of the parent: how far from the schedule it may be
+PEG_FROM = BUCKET / 4  # behind: from here on at the midpoint, where there is a dark venue
 END = 0.02  # of the horizon
 END_INTERVALS = 2.5  # or so many decision intervals, where that is longer
 URGENCY = 2.0  # Almgren-Chriss: kappa times the horizon
@@ -38,7 +44,7 @@ TRAJECTORY, ONE = "x", "1"  # terms of a test beside the features
 # Between two sizes, the boundary is their geometric mean.
 _BOUNDARIES = tuple(math.sqrt(a * b) / 100 for a, b in pairwise(SIZES))
 # Scores of the kinds of action: far enough apart that no closeness of size (below 500) bridges them.
-_CROSSING, _SLOT, _NULL, _UNWANTED = 4000.0, -600.0, -1400.0, -2500.0
+_CROSSING, _PEGGING, _SLOT, _NULL, _UNWANTED = 6000.0, 1250.0, -600.0, -1400.0, -2500.0
 _STEP = 8.0  # pushes the wanted size to the largest
 
 Test = Mapping[str, float]
@@ -63,6 +69,7 @@ class Rules:
     join_size: float = 0.0  # before steps
     withdraws: Sequence[str] = ()
     leaves: Sequence[str] = ()  # null instead of join
+    pegs: Sequence[str] = ()  # any: a midpoint peg instead of join, of the same size
 
 
 def _end() -> dict[str, Test]:
@@ -74,8 +81,8 @@ def _end() -> dict[str, Test]:
     }
 
 
-def _follow(bucket: float) -> Rules:
-    """Keep within a bucket of the trajectory."""
+def _follow(bucket: float, peg_from: float | None = None) -> Rules:
+    """Keep within a bucket of the trajectory; from `peg_from` behind it, rest at the midpoint."""
     behind = {"base_left": 1.0, TRAJECTORY: -1.0}
     tests: dict[str, Test] = {
         "behind": {**behind, ONE: -bucket},
@@ -85,6 +92,8 @@ def _follow(bucket: float) -> Rules:
     for k, share in enumerate(_BOUNDARIES):
         tests[f"cross_{k}"] = {**behind, "base_left": 1.0 - share}
         tests[f"join_{k}"] = {**behind, "base_left": 1.0 - share, ONE: bucket}
+    if peg_from is not None:
+        tests["due"] = {**behind, ONE: -peg_from}
     last = {"end": _STEP, "last_intervals": _STEP}
     return Rules(
         tests=tests,
@@ -92,6 +101,8 @@ def _follow(bucket: float) -> Rules:
         cross_sizes={**{f"cross_{k}": 1.0 for k in range(len(_BOUNDARIES))}, **last},
         join_sizes={**{f"join_{k}": 1.0 for k in range(len(_BOUNDARIES))}, **last},
         withdraws=("ahead",),
+        leaves=("ahead",),  # where there is nothing to withdraw
+        pegs=() if peg_from is None else ("due",),
     )
 
 
@@ -115,7 +126,7 @@ def _scores(rules: Rules) -> tuple[np.ndarray, np.ndarray]:
     weights[[names.index(n) for n in rules.withdraws], WITHDRAW] = 1.5 * -_UNWANTED
     for action in range(FIRST, A):
         size, price, slot = decode(action)
-        if price not in (JOIN, CROSS):
+        if price not in (JOIN, MID, CROSS):
             continue
         k = SIZES.index(size)
         bias[action] = -k * k + (_SLOT - slot if slot else 0.0)
@@ -125,8 +136,11 @@ def _scores(rules: Rules) -> tuple[np.ndarray, np.ndarray]:
         if price == CROSS:
             bias[action] -= _CROSSING / 2
             weights[[names.index(n) for n in rules.crosses], action] += _CROSSING
-        else:
-            bias[action] += 2.0 * rules.join_size * k
+            continue
+        bias[action] += 2.0 * rules.join_size * k
+        if price == MID:
+            bias[action] += _UNWANTED
+            weights[[names.index(n) for n in rules.pegs], action] += _PEGGING - _UNWANTED
     return weights, bias
 
 
@@ -190,9 +204,9 @@ def twap() -> ModelProto:
 
 
 def almgren_chriss() -> ModelProto:
-    """Faster at first: less risk for more impact."""
-    about = {**ABOUT, "bucket": f"{BUCKET:g}", "urgency": f"{URGENCY:g}"}
-    return _graph("almgren_chriss", _follow(BUCKET), URGENCY, about)
+    """Faster at first, less risk for more impact; at the midpoint between joining and crossing."""
+    about = {**ABOUT, "bucket": f"{BUCKET:g}", "peg_from": f"{PEG_FROM:g}", "urgency": f"{URGENCY:g}"}
+    return _graph("almgren_chriss", _follow(BUCKET, PEG_FROM), URGENCY, about)
 
 
 def submit_and_leave() -> ModelProto:

@@ -10,6 +10,7 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from router.actions import (
     ACTIONS,
     CROSS,
     JOIN,
+    MID,
     NULL,
     WITHDRAW,
     A,
@@ -83,18 +85,22 @@ def new_order(cl_ord_id: str, sign: int, qty: int, ord_type: OrdType, tif: TimeI
 
 @dataclass
 class Toy:
-    """A parent and its market. `join_rate`: chance per second that a resting child is hit."""
+    """A parent and its market. `join_rate`: chance per second that a resting child is hit; `dark_rate`: that
+    a peg is, where that differs."""
 
     sign: int
     qty: int
     horizon_s: int
     seed: int
     join_rate: float = 0.05
+    dark_rate: float | None = None
     must_complete: bool = True
     tick: TickState = field(default_factory=TickState)
     children: list[ToyChild] = field(default_factory=list)
     filled: int = 0
     crossed: int = 0
+    dark: int = 0  # lots
+    fills: int = 0
     chosen: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -117,12 +123,16 @@ class Toy:
                 self.books[v]["px"][side, 0] = px
                 self.books[v]["qty"][side, 0] = self.rng.randint(BTC // 2, 4 * BTC)
         for child in list(self.children):
-            if child.order.tif is TimeInForce.DAY and self.rng.random() < self.join_rate:
-                self.fill(child, self.rng.randint(1, child.leaves))
+            rate = self.join_rate if child.px is not None or self.dark_rate is None else self.dark_rate
+            if child.order.tif is TimeInForce.DAY and self.rng.random() < rate:
+                lots = self.rng.randint(1, child.leaves)
+                self.dark += lots if child.px is None else 0
+                self.fill(child, lots)
 
     def fill(self, child: ToyChild, lots: int) -> None:
         child.leaves -= lots
         self.filled += lots
+        self.fills += 1
         assert self.filled <= self.qty
         if child.leaves == 0:
             self.children.remove(child)
@@ -235,13 +245,13 @@ def test_a_parent_that_may_expire_does_not_cross_because_time_is_up() -> None:
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-@pytest.mark.parametrize(("must_complete", "price"), [(True, "cross"), (False, "join")])
-def test_the_end_is_for_those_that_must_complete(name: str, must_complete: bool, price: str) -> None:
+@pytest.mark.parametrize(("must_complete", "prices"), [(True, {"cross"}), (False, {"join", "mid"})])
+def test_the_end_is_for_those_that_must_complete(name: str, must_complete: bool, prices: set[str]) -> None:
     toy = Toy(1, 100, 100, seed=3, must_complete=must_complete)
     toy.filled = 97
     toy.move()
     toy.decide(decider_of(name), BEGIN + 99 * SECOND)
-    assert ACTIONS[toy.chosen[0]].split(".")[1] == price
+    assert ACTIONS[toy.chosen[0]].split(".")[1] in prices
 
 
 def test_submit_and_leave_rests_everything_and_leaves_it_until_the_end() -> None:
@@ -277,7 +287,7 @@ LATE = {"time_left": 0.01, "must_complete": 1.0}
         ({"time_left": 0.94, "base_left": 1.0}, EVERYTHING, "5%.cross.best"),
         ({"time_left": 0.7, "base_left": 1.0}, EVERYTHING, "25%.cross.best"),
         ({"time_left": 0.5, "base_left": 0.4}, EVERYTHING, "withdraw"),
-        ({"time_left": 0.5, "base_left": 0.4}, {encode(100, JOIN)}, "100%.join.best"),
+        ({"time_left": 0.5, "base_left": 0.4}, EVERYTHING - {WITHDRAW}, "null"),  # ahead: nothing to withdraw
         ({**LATE, "base_left": 0.3}, EVERYTHING, "100%.cross.best"),
         # Masked: nearest size first, then other venues, then joining, then null.
         ({"time_left": 0.7, "base_left": 1.0}, {encode(2, CROSS), encode(10, CROSS)}, "10%.cross.best"),
@@ -299,6 +309,57 @@ def test_almgren_chriss_is_ahead_of_twap_at_first() -> None:
     state = {"time_left": 0.9, "base_left": 0.93}
     assert ask("twap", EVERYTHING, **state).split(".")[1] == "join"
     assert ask("almgren_chriss", EVERYTHING, **state).split(".")[1] == "cross"
+
+
+# Almgren and Chriss at half time: 32.4 % should be open.
+@pytest.mark.parametrize(
+    ("base_left", "allowed", "said"),
+    [
+        (0.27, EVERYTHING, "withdraw"),
+        (0.33, EVERYTHING, "25%.join.best"),  # what is due within a bucket, of the base
+        (0.34, EVERYTHING, "25%.mid.best"),
+        (0.37, EVERYTHING, "25%.mid.best"),
+        (0.38, EVERYTHING, "10%.cross.best"),
+        # Masked: nearest size first, then other venues, then the more patient.
+        (0.34, {encode(5, MID), encode(10, MID), encode(25, JOIN)}, "10%.mid.best"),
+        (0.34, {encode(5, MID, 3), encode(25, JOIN)}, "5%.mid.venue_3"),
+        (0.34, {encode(25, CROSS), encode(25, JOIN)}, "25%.join.best"),
+        (0.34, {encode(25, CROSS), WITHDRAW}, "null"),
+        (0.33, {encode(25, MID), WITHDRAW}, "null"),
+        (0.38, {encode(10, MID), encode(10, JOIN)}, "10%.mid.best"),
+        (0.38, {encode(2, CROSS, 2), encode(10, MID), encode(10, JOIN)}, "2%.cross.venue_2"),
+    ],
+)
+def test_almgren_chriss_waits_at_the_midpoint_before_it_crosses(
+    base_left: float, allowed: set[int], said: str
+) -> None:
+    assert ask("almgren_chriss", allowed, time_left=0.5, base_left=base_left) == said
+
+
+@pytest.mark.parametrize("name", ["twap", "submit_and_leave"])
+def test_the_others_leave_the_dark_venue_alone(name: str) -> None:
+    toy = Toy(1, 10 * BTC, 300, seed=6)
+    toy.play(decider_of(name))
+    assert all(ACTIONS[action].split(".")[1:2] != ["mid"] for action in toy.chosen)
+
+
+@pytest.mark.parametrize("dark_rate", [0.0, 0.2])
+def test_joining_and_the_midpoint_take_turns_and_do_not_flap(dark_rate: float) -> None:
+    """Only a fill or falling behind changes the kind of action; a parent is not moved about between them."""
+    toy = Toy(1, 10 * BTC, 300, seed=5, join_rate=0.05, dark_rate=dark_rate)
+    assert toy.play(decider_of("almgren_chriss"))[-1] == toy.qty
+    kinds = [ACTIONS[action].split(".")[1] for action in toy.chosen if action > WITHDRAW]
+    turns = sum(a != b for a, b in pairwise(kinds))
+    assert {"join", "mid"} <= set(kinds)
+    assert turns <= 2 * toy.fills + 2
+    assert (toy.dark > 0) == (dark_rate > 0)
+
+
+def test_without_a_dark_venue_almgren_chriss_joins_instead() -> None:
+    toy = Toy(1, 10 * BTC, 300, seed=5)
+    toy.usable[2] = False
+    assert toy.play(decider_of("almgren_chriss"))[-1] == toy.qty
+    assert {ACTIONS[action].split(".")[1] for action in toy.chosen if action > WITHDRAW} == {"join", "cross"}
 
 
 def test_unknown_quantity_is_neither_done_again_nor_late() -> None:

@@ -42,6 +42,7 @@ app.add_typer(tape_app, name="tape")
 SettingsOption = Annotated[
     Path, typer.Option("--settings", "-s", metavar="FILE", help="The exchange's settings file.")
 ]
+MOST_S = 31_536_000  # a year
 DEFAULT_SETTINGS = Path("etc/fixsim.toml")
 
 
@@ -128,12 +129,12 @@ def desk(
             "--quantity", quantity, lambda wire: lots_from_wire(wire, loaded.instrument.lots_per_unit)
         ),
         limit_nanos=None if limit is None else _exact("--limit", limit, nanos_from_wire),
-        start_after_ns=int(start_after * NANOS),
-        send_after_ns=int(send_after * NANOS),
-        duration_ns=int(duration * NANOS),
+        start_after_ns=_seconds("--start-after", start_after),
+        send_after_ns=_seconds("--send-after", send_after),
+        duration_ns=_seconds("--duration", duration),
         strategy=strategy,
         must_complete=must_complete,
-        cancel_after_ns=None if cancel_after is None else int(cancel_after * NANOS),
+        cancel_after_ns=None if cancel_after is None else _seconds("--cancel-after", cancel_after),
     )
     path = log or Path(loaded.record).with_name("desk.jsonl")
     with path.open("w", encoding="ascii", buffering=1) as file:
@@ -158,6 +159,13 @@ def _exact(option: str, text: str, convert: Callable[[bytes], int]) -> int:
     if value <= 0:
         raise SettingsError(f"{option} = {text!r}: must be above zero")
     return value
+
+
+def _seconds(option: str, value: float) -> int:
+    """Nanoseconds. Below zero may be asked for: an end before the start is the router's to refuse."""
+    if not abs(value) <= MOST_S:
+        raise SettingsError(f"{option} = {value}: must be at most {MOST_S} seconds")
+    return int(value * NANOS)
 
 
 @tape_app.command("verify")
@@ -192,7 +200,7 @@ def _changed(settings: Settings, mode: str | None, speed: float | None, seed: in
         changed = Clock.model_validate(clock)
     except ValidationError as error:
         fault = error.errors()[0]
-        raise SettingsError(f"--mode, --speed = {mode}, {speed}: {fault['msg']}") from None
+        raise SettingsError(f"--mode, --speed = {mode}, {speed}: {fault['msg'].removeprefix('Value error, ')}") from None
     return settings.model_copy(update={"clock": changed, "seed": settings.seed if seed is None else seed})
 
 

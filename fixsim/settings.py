@@ -19,6 +19,7 @@ from risk.errors import SettingsError, read_settings
 NANOS = 1_000_000_000
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+Host = Annotated[str, Field(min_length=1, max_length=253)]
 CompId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")]
 LatencyNs = Annotated[int, Field(ge=0, le=10 * NANOS)]
 
@@ -139,7 +140,7 @@ class Desk(_Frozen):
 
     comp_id: CompId
     router_comp_id: CompId
-    host: str
+    host: Host
     port: Port
     account: CompId
     heart_bt_int_s: Annotated[int, Field(ge=1, le=3600)]
@@ -149,9 +150,9 @@ class Desk(_Frozen):
 class Settings(_Frozen):
     """The whole file. Every name is required; nothing has a hidden default but the tape's ends."""
 
-    host: str
+    host: Host
     seed: Annotated[int, Field(ge=0, lt=2**63)]
-    record: str
+    record: Annotated[str, Field(min_length=1)]
     instrument: Instrument
     tape: Tape
     clock: Clock

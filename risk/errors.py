@@ -39,6 +39,8 @@ def read_settings(path: Path, model: type[M]) -> M:
 
 
 def _fault(loc: tuple[int | str, ...], kind: str, rule: str, value: object, known: Iterable[str]) -> str:
+    if not loc:  # a rule over the file as a whole, which names its fields
+        return rule.removeprefix("Value error, ")
     field = ".".join(str(part) for part in loc)
     if kind == "missing":
         return f"{field} is missing (every setting is required; there is no default)"

@@ -35,7 +35,7 @@ from router.fix import warm as fix_warm
 from router.fix.codec import Framer
 from router.inference import Inference
 from router.journalfile import JournalFailed, JournalFile, JournalFull, JournalState, OrderIds, StateLock
-from router.link import Backoff, Link, Network, TcpNetwork
+from router.link import Backoff, Link, Listener, Network, TcpNetwork
 from router.lockstep import Participant
 from router.policy import Policy, load_all, read_policies
 from router.recovery import Replay
@@ -86,7 +86,9 @@ class App:
         self._participant: Participant | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
+        self._listener: Listener | None = None
         self._drain_command = 0
+        self._kill_wanted = False  # SIGUSR1 came before the time was known
         self._disk_failed = False
         self._clock_jumped = False
         self._done: asyncio.Future[int] | None = None
@@ -103,7 +105,7 @@ class App:
             self._participant = Participant(lockstep.name, self, self._clock)
         owner = self._participant or self
         with self._setting("oms.port", f"{oms.port} on {oms.host}"):
-            listener = await self._network.serve(oms.host, oms.port, lambda: Link(owner, Framer()))
+            self._listener = await self._network.serve(oms.host, oms.port, lambda: Link(owner, Framer()))
         control = ControlServer(operators.socket, operators.operators, self._on_command)
         with self._setting("control.socket", operators.socket):
             await control.start()
@@ -125,7 +127,7 @@ class App:
         finally:
             for task in self._tasks:
                 task.cancel()
-            listener.close()
+            self._listener.close()
             self._connections.close()
             with suppress(TimeoutError):
                 await asyncio.wait_for(control.close(), 2)
@@ -152,6 +154,8 @@ class App:
         patience = self._settings.orders
         first_ns, cap_ns = patience.reconnect_first_ms * MS, patience.reconnect_cap_ms * MS
         self._connections.begin(addresses, partial(Backoff, first_ns, cap_ns, self._random.random), now_ns)
+        if self._kill_wanted:
+            self._kill_by_signal()
         self._flush()
         self._wake()
 
@@ -197,8 +201,9 @@ class App:
     def _guarded(self, act: Callable[[], None]) -> None:
         try:
             act()
-            self._flush()
-            self._wake()
+            if self._connections.begun:
+                self._flush()
+                self._wake()
         except Exception as error:  # as above
             self._broken(error)
 
@@ -337,7 +342,8 @@ class App:
         )
 
     def _kill_by_signal(self) -> None:
-        if self._connections.begun:
+        self._kill_wanted = not self._connections.begun
+        if not self._kill_wanted:
             self._stop_trading("kill", "signal", "SIGUSR1")
 
     def _drain(self) -> None:
@@ -356,6 +362,8 @@ class App:
         self._spawn(self._say_goodbye(1 if body["unconfirmed"] else 0))
 
     async def _say_goodbye(self, status: int) -> None:
+        if self._listener is not None:
+            self._listener.close()  # a desk that is logged out may dial again at once
         self._engine.operator(0, {"cmd": "log out", "reason": "router stops"}, self._clock.now_ns())
         self._flush()
         await asyncio.sleep(LOGOUT_S)
@@ -402,7 +410,12 @@ def run(settings: Settings) -> int:
         config, reference = engine_config(settings, policies, 1)
         warm()
         daemon = settings.daemon
-        ids = OrderIds(daemon.clordid_prefix, daemon.state_dir / "clordid", daemon.clordid_block)
+        counter = daemon.state_dir / "clordid"
+        try:
+            ids = OrderIds(daemon.clordid_prefix, counter, daemon.clordid_block)
+        except ValueError:
+            prefix = f"daemon.clordid_prefix = {daemon.clordid_prefix!r}"
+            raise SettingsError(f"{settings.path}: {prefix}: {counter} is not its order counter") from None
         settings.journal.dir.mkdir(mode=0o750, parents=True, exist_ok=True)
         replay = Replay()
         journal = JournalFile(

@@ -15,8 +15,6 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from risk.errors import SettingsError
-from risk.instrument import load_instruments
-from risk.limits import load_limits
 from router.clock import SystemClock
 from router.control import ControlError, ask
 from router.journal import JournalError, Kind, Record
@@ -24,6 +22,7 @@ from router.journalfile import AlreadyRunning, Follower, records
 from router.journalfile import verify as verify_journal
 from router.lockstep import LockstepError
 from router.settings import Settings, load
+from router.startup import engine_config
 
 FOLLOW_S = 0.2
 FAULTS = (SettingsError, ControlError, AlreadyRunning, JournalError, LockstepError)
@@ -207,17 +206,9 @@ def show(
 
 def check_files(settings: Settings) -> tuple[Path, ...]:
     """Read the files that `settings` names, and whether they fit together; returns them. SettingsError."""
-    limits = load_limits(settings.files.limits)
-    reference = load_instruments(settings.files.instruments)
+    _, reference = engine_config(settings, {}, 1)
     if settings.lockstep is None:  # a simulation has dates of its own
         reference.refuse_stale(datetime.fromtimestamp(SystemClock().now_ns() // 10**9, UTC).date())
-    for symbol in settings.symbols:
-        for path, known in (
-            (settings.files.instruments, reference.instruments.keys()),
-            (settings.files.limits, limits.symbols.keys()),
-        ):
-            if symbol not in known:
-                raise SettingsError(f"{settings.path}: symbols = {symbol!r}: {path} has no such symbol")
     policy = importlib.import_module("router.policy")  # ONNX Runtime: too slow to load for a kill
     policy.load_all(policy.read_policies(settings.files.policies))
     files = settings.files

@@ -11,11 +11,12 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from router.control import Answer, Command
+from router.control import Answer, Command, CommandRefused
 from router.core import Reply
 from router.engine import Engine
 
 BOUND = 4096  # answers that may wait for one operator; a kill's longest list is shorter
+NAMED = 20  # names that a refusal lists
 VIEWS = frozenset({"status", "parents", "orders"})
 
 Conversation = asyncio.Queue[tuple[Answer, bool]]
@@ -56,6 +57,7 @@ class Console:
             for answer in self._engine.view(command.cmd):
                 yield answer
             return
+        self._refuse_unknown(command)
         queue: Conversation = asyncio.Queue(BOUND)
         number = self.next_number
         self._conversations[number] = queue
@@ -75,6 +77,33 @@ class Console:
                 yield answer
         finally:
             del self._conversations[number]
+
+    def _refuse_unknown(self, command: Command) -> None:
+        """A name that nothing has would latch nothing, and its typist would believe that trading had stopped.
+
+        A latch of a name that is known no more can still be lifted.
+        """
+        if command.cmd == "reinstate" or command.scope == "all":
+            return
+        core = self._engine.running
+        live = [child.order for child in core.orders.live()]
+        match command.scope:
+            case "venue":
+                known = {venue.name for venue in core.config.venues} | {order.venue for order in live}
+            case "symbol":
+                known = set(core.markets) | {order.symbol for order in live}
+            case _:
+                if command.name in core.parents:
+                    return
+                known = {name for name, work in core.parents.items() if not work.is_ended}
+        if command.name in known:
+            return
+        listed = sorted(known)[:NAMED]
+        more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
+        names = f"known are {', '.join(listed)}{more}" if known else f"no {command.scope} is open"
+        raise CommandRefused(
+            f"{command.cmd} {command.scope} {command.name}: no such {command.scope}, nothing latched; {names}"
+        )
 
     def reply(self, reply: Reply) -> None:
         """An answer of the engine, on its way to whoever asked."""

@@ -262,12 +262,26 @@ class Reader:
         remaining = _NOT_ZERO.search(self._buffer, position)
         if remaining is None:
             return
+        if self.index == 0 and not _may_begin(self._buffer, end):
+            raise JournalError(self._base + position, f"{fault}: this is no journal")
         for found in _CANDIDATE.finditer(self._buffer, position + 1 + _LEAD.size):
             later = found.start() - _LEAD.size
             if later > position and _fault(self._buffer, later, end) is None:
                 rule = f"{fault}, and records follow at {self._base + later}: not a torn tail"
                 raise JournalError(self._base + position, rule)
         self.torn_bytes = end - position
+
+
+def _may_begin(buffer: Buffer, end: int) -> bool:
+    """Whether these bytes may be a journal's first record, cut by a crash, with zeros after the cut.
+
+    Whatever else is there is somebody's, and is not to be cut off as a torn tail.
+    """
+    if end < HEADER_BYTES:
+        return True
+    kind, version = buffer[_LEAD.size], buffer[_LEAD.size + 1]
+    size = int(_LEAD.unpack_from(buffer)[0])
+    return size <= MAX_PAYLOAD_BYTES and (kind == 0 or kind in _KINDS) and version in (0, VERSION)
 
 
 def _fault(buffer: Buffer, position: int, end: int) -> str | None:

@@ -173,7 +173,9 @@ def load(path: Path, allow: Mapping[str, Listed], provider: Provider = "cpu") ->
     raw = _read(path)
     digest = hashlib.sha256(raw).hexdigest()
     if digest not in allow:
-        raise PolicyError(path, f"SHA-256 {digest} is not on the list of policies")
+        others = [entry.sha256 for entry in allow.values() if entry.file == path.name]
+        listed = f" ({path.name} is listed with {others[0]})" if others else ""
+        raise PolicyError(path, f"SHA-256 {digest} is not on the list of policies{listed}")
     metadata = check(path, raw)
     policy = Policy(allow[digest], metadata, _session(path, raw, provider))
     _try_out(path, policy)
@@ -303,13 +305,13 @@ def _session(path: Path, raw: bytes, provider: Provider) -> onnxruntime.Inferenc
     options.log_severity_level = 3
     wanted = PROVIDERS[provider]
     if wanted not in onnxruntime.get_available_providers():
-        raise SettingsError(f"provider {provider!r} is not available here ({wanted})")
+        raise SettingsError(f"{path}: provider = {provider!r}: {wanted} is not available here")
     try:
         session = onnxruntime.InferenceSession(raw, options, providers=[wanted])
     except Exception as error:  # ONNX Runtime's own exceptions share no public base
         raise PolicyError(path, f"ONNX Runtime refuses it: {str(error).splitlines()[0]}") from None
     if session.get_providers()[0] != wanted:
-        raise SettingsError(f"provider {provider!r} ({wanted}) did not start; it would run on another")
+        raise SettingsError(f"{path}: provider = {provider!r}: {wanted} did not start")
     return session
 
 

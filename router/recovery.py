@@ -89,7 +89,13 @@ class Replay:
         if not self._written.records:
             if record.kind not in INPUTS:
                 raise ReplayError(record, f"{record.kind.name} was written, and nothing here writes it")
-            self._input(record)
+            try:
+                self._input(record)
+            except ReplayError:
+                raise
+            except Exception as error:  # whatever the engine says of an input that is not what it once took
+                what = str(error).splitlines()[0] if str(error) else ""
+                raise ReplayError(record, f"{record.kind.name}: {type(error).__name__}: {what}") from error
         kind, time_ns, payload = self._written.records.popleft()
         if (kind, time_ns, payload) != (record.kind, record.time_ns, record.payload):
             raise ReplayError(record, _difference(record, kind, time_ns, payload))

@@ -29,13 +29,18 @@ def engine_config(
     """Reads limits and instruments. SettingsError names file, field, value and rule."""
     limits = load_limits(settings.files.limits)
     reference = load_instruments(settings.files.instruments)
+    known = {settings.files.instruments: reference.instruments, settings.files.limits: limits.symbols}
     for symbol in settings.symbols:
-        if symbol not in reference.instruments:
-            raise SettingsError(f"{settings.path}: symbols: {symbol} is not in {settings.files.instruments}")
+        for path, symbols in known.items():
+            if symbol not in symbols:
+                raise SettingsError(f"{settings.path}: symbols = {symbol!r}: {path} has no such symbol")
+    for symbol in sorted(reference.instruments.keys() ^ limits.symbols.keys()):
+        table, other = known if symbol in reference.instruments else reversed(known)
+        raise SettingsError(f"{table}: {symbol} is not in {other}: every symbol needs instrument and limits")
     slots = [venue.slot for venue in settings.venues]
     if slots != list(range(len(slots))):
         raise SettingsError(
-            f"{settings.files.venues}: venues.slot {slots}: slots must be 0, 1, 2, … without gaps"
+            f"{settings.files.venues}: venues.slot = {slots}: slots must be 0, 1, 2, … without gaps"
         )
     config = EngineConfig(
         prefix=settings.daemon.clordid_prefix,

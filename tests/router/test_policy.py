@@ -231,5 +231,5 @@ def test_a_provider_that_is_not_there_is_never_replaced(twap: ModelProto, tmp_pa
     monkeypatch.setattr(rooms.onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     raw = twap.SerializeToString()
     (tmp_path / "p.onnx").write_bytes(raw)
-    with pytest.raises(SettingsError, match="provider 'cuda' is not available here"):
+    with pytest.raises(SettingsError, match="provider = 'cuda': CUDAExecutionProvider is not"):
         load(tmp_path / "p.onnx", listed(raw), "cuda")

@@ -200,7 +200,8 @@ def _changed(settings: Settings, mode: str | None, speed: float | None, seed: in
         changed = Clock.model_validate(clock)
     except ValidationError as error:
         fault = error.errors()[0]
-        raise SettingsError(f"--mode, --speed = {mode}, {speed}: {fault['msg'].removeprefix('Value error, ')}") from None
+        rule = fault["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"--mode, --speed = {mode}, {speed}: {rule}") from None
     return settings.model_copy(update={"clock": changed, "seed": settings.seed if seed is None else seed})
 
 

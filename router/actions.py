@@ -62,8 +62,8 @@ from router.routing.target import (
 __all__ = [
     "ACTIONS", "ACTION_HASH", "ACTION_SCHEMA", "CROSS", "FIRST", "HARD", "IMPROVE", "JOIN", "MID", "NULL",
     "PRICES", "SIZES", "SLOTS", "WITHDRAW", "A", "Action", "BadAnswer", "Choice", "Diff", "Resting", "Slice",
-    "choose", "decode", "diff", "draw", "encode", "fill_caps", "kind_of", "mask", "plan", "portion", "prices",
-    "set_children", "target_lots",
+    "choose", "decode", "diff", "draw", "encode", "fill_caps", "kind_of", "mask", "peg_limit", "plan",
+    "portion", "prices", "set_children", "target_lots",
 ]
 
 Answers = npt.NDArray[np.float32]
@@ -120,7 +120,7 @@ def price_of(action: int) -> int:
 class Slice(NamedTuple):
     """What should stand at a venue (from `plan`), or a new child to send there (from `diff`).
 
-    px: its limit in half ticks; None for a midpoint peg, which carries the parent's limit if there is one.
+    px: its limit in half ticks; None for a midpoint peg, which carries its `peg_limit`.
     """
 
     venue: int
@@ -201,12 +201,29 @@ def set_children(tick: TickState, mine: Sequence[Resting], others: Sequence[Rest
     tick.i[UNKNOWN] = unknown
 
 
+def peg_limit(envelope: Envelope, sign: int, limit_nanos: int | None, tick_nanos: int) -> int | None:
+    """The limit of a midpoint peg sent now: the parent's, but not beyond what the gate lets a price be.
+
+    Whole ticks, rounded away from the far side, and never past the parent's own; None where it has none.
+    A peg that rests keeps the limit it left with.
+    """
+    if limit_nanos is None or envelope.max_lots == 0:
+        return limit_nanos
+    if sign > 0:
+        nanos = min(limit_nanos, envelope.max_price_nanos)
+        return nanos - nanos % tick_nanos
+    nanos = max(limit_nanos, envelope.min_price_nanos)
+    return nanos + -nanos % tick_nanos
+
+
 def fill_caps(
-    envelopes: Sequence[Envelope | None], px: Ints, tick_nanos: int, limit_nanos: int | None, caps: Ints
-) -> None:
+    envelopes: Sequence[Envelope | None], px: Ints, sign: int, tick_nanos: int, limit_nanos: int | None,
+    caps: Ints,
+) -> None:  # fmt: skip
     """caps[V_MAX, 4] from the gate's envelope of each slot (None: no such venue) at the prices of `prices`.
 
-    Only a refusal for want of room in the parent can be lifted by releasing its own children: 0, else HARD.
+    `sign` and `limit_nanos` are the parent's; a peg is asked for with its `peg_limit`. Only a refusal for
+    want of room in the parent can be lifted by releasing its own children: 0, else HARD.
     """
     caps.fill(HARD)
     legal = px.tolist()
@@ -219,7 +236,10 @@ def fill_caps(
             continue
         for price, half_ticks in enumerate(legal[v]):
             if half_ticks > 0:
-                nanos = limit_nanos if price == MID else half_ticks * tick_nanos // 2
+                if price == MID:
+                    nanos = peg_limit(envelope, sign, limit_nanos, tick_nanos)
+                else:
+                    nanos = half_ticks * tick_nanos // 2
                 caps[v, price] = envelope.cap_lots(nanos) or HARD
 
 

@@ -28,6 +28,7 @@ from router.actions import (
     choose,
     diff,
     fill_caps,
+    peg_limit,
     plan,
     set_children,
 )
@@ -297,8 +298,9 @@ class Ticker:
             if core.order_ports[slot].takes_orders:
                 envelopes[slot] = gate.envelope(parent.parent_id, name, market, now)
         fill_caps(
-            envelopes, desk.px, core.instruments[parent.symbol].tick_nanos, parent.limit_nanos, desk.caps
-        )
+            envelopes, desk.px, parent.side.sign, core.instruments[parent.symbol].tick_nanos,
+            parent.limit_nanos, desk.caps,
+        )  # fmt: skip
 
     def _note_arrival(self, desk: _Desk) -> None:
         """Arrival is the consolidated mid when the parent was accepted, or at its start if that is later."""
@@ -385,7 +387,11 @@ class Ticker:
         core, parent = self._core, desk.work.parent
         venue = self._venues[new.venue]
         instrument = core.instruments[parent.symbol]
-        price = parent.limit_nanos if new.px is None else instrument.px_to_nanos(new.px)
+        if new.px is None:
+            envelope = core.gate.envelope(parent.parent_id, venue, desk.market_data.market, core.now_ns)
+            price = peg_limit(envelope, parent.side.sign, parent.limit_nanos, instrument.tick_nanos)
+        else:
+            price = instrument.px_to_nanos(new.px)
         order = NewOrder(
             cl_ord_id=core.next_id(),
             parent_id=parent.parent_id,

@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from risk.envelope import Envelope
 from risk.gate import Approved, Gate
 from risk.instrument import load_instruments
 from risk.limits import load_limits
 from risk.market import Market, VenueMarket
 from risk.order import NewOrder, OrdType, Parent, Side, TimeInForce
+from risk.refusal import Refusal
 from router.actions import (
     ACTION_HASH,
     ACTION_SCHEMA,
@@ -43,6 +45,7 @@ from router.actions import (
     encode,
     fill_caps,
     mask,
+    peg_limit,
     plan,
     portion,
     prices,
@@ -487,7 +490,14 @@ class Risk:
         return gate
 
     def order(self, s: Slice, number: int) -> NewOrder:
-        nanos = self.parent.limit_nanos if s.px is None else s.px * TICK_NANOS // 2
+        nanos: int | None
+        if s.px is None:
+            gate = Gate(LIMITS, INSTRUMENTS, "S")
+            assert gate.admit(self.parent, self.market, NOW) is None
+            envelope = gate.envelope("P", VENUES[s.venue], self.market, NOW)
+            nanos = peg_limit(envelope, self.parent.side.sign, self.parent.limit_nanos, TICK_NANOS)
+        else:
+            nanos = s.px * TICK_NANOS // 2
         return NewOrder(
             f"S{number}", "P", VENUES[s.venue], "BTC-USD", "ACCT1", self.parent.side, s.ord_type, s.tif,
             s.qty_lots, nanos,
@@ -505,7 +515,8 @@ class Risk:
         prices(self.case.books, self.case.usable, self.case.tick.i, px)
         gate = self.gate()
         envelopes = [gate.envelope("P", name, self.market, NOW) for name in VENUES]
-        fill_caps([*envelopes, None], px, TICK_NANOS, self.parent.limit_nanos, self.case.caps)
+        sign, limit = self.parent.side.sign, self.parent.limit_nanos
+        fill_caps([*envelopes, None], px, sign, TICK_NANOS, limit, self.case.caps)
         return px
 
 
@@ -555,6 +566,34 @@ def test_the_gate_passes_what_the_mask_allows_and_refuses_what_it_masks(
             ord_type = OrdType.PEGGED if price == MID else OrdType.LIMIT
             at = None if price == MID else int(px[slot - 1, price])
             assert not r.passes(Slice(slot - 1, at, 1, 0, ord_type, tif)), ACTIONS[action]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("limit_ticks", [0, 100, 61_908])
+def test_a_peg_passes_however_far_away_the_parents_limit_is(sign: int, limit_ticks: int) -> None:
+    """61,908 ticks are 10 %, and the collar is 50 bp: the peg carries the collar's bound then."""
+    r = risk(sign, BTC, 3, limit_ticks)
+    r.fill()
+    assert r.case.allowed()[encode(25, MID)]
+    (peg,) = r.case.diff(encode(25, MID)).new
+    assert (peg.venue, peg.px, peg.qty_lots) == (2, None, BTC // 4)
+    assert r.passes(peg)
+    price, limit = r.order(peg, 1).price_nanos, r.parent.limit_nanos
+    assert price is not None
+    assert limit is not None
+    assert price % TICK_NANOS == 0
+    assert sign * (limit - price) >= 0
+    assert (price == limit) == (limit_ticks < 3095)
+    further = dataclasses.replace(r.order(peg, 2), price_nanos=price + sign * TICK_NANOS)
+    assert isinstance(r.gate().check(further, r.market, NOW), Refusal)
+
+
+def test_a_pegs_limit_is_rounded_to_the_passive_side_and_left_alone_where_nothing_passes() -> None:
+    envelope = Envelope()
+    assert peg_limit(envelope, 1, 123, 10) == 123
+    envelope.max_lots, envelope.min_price_nanos, envelope.max_price_nanos = 1, 95, 105
+    assert [peg_limit(envelope, 1, limit, 10) for limit in (None, 80, 104, 200)] == [None, 80, 100, 100]
+    assert [peg_limit(envelope, -1, limit, 10) for limit in (None, 20, 96, 200)] == [None, 100, 100, 200]
 
 
 def test_only_want_of_room_in_the_parent_can_be_released() -> None:

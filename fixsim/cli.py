@@ -7,12 +7,14 @@ fault in what was asked, told in one line that names file, field, value and rule
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TextIO
 
 import structlog
 import typer
@@ -78,7 +80,8 @@ def serve(
     tape = load_tape(tape_path(loaded, settings))
     refuse_other_tape(loaded, tape, settings)
     path = record or Path(loaded.record)
-    with path.open("w", encoding="ascii", buffering=1) as file:
+    with path.open("a", encoding="ascii", buffering=1) as file:
+        _only_writer(file, path)
         _run(run_venues(loaded, tape, file, listening=_announce(ready)))
 
 
@@ -203,6 +206,16 @@ def _changed(settings: Settings, mode: str | None, speed: float | None, seed: in
         rule = fault["msg"].removeprefix("Value error, ")
         raise SettingsError(f"--mode, --speed = {mode}, {speed}: {rule}") from None
     return settings.model_copy(update={"clock": changed, "seed": settings.seed if seed is None else seed})
+
+
+def _only_writer(file: TextIO, path: Path) -> None:
+    """Empties the record, unless another exchange is writing it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise SettingsError(f"record = {path}: another fixsim is writing it") from None
+    if os.fstat(file.fileno()).st_size:
+        file.truncate(0)
 
 
 def _announce(ready: Path | None) -> Callable[[dict[str, int]], object]:

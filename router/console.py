@@ -38,6 +38,8 @@ class Console:
         self._spawn = spawn
         self._conversations: dict[int, Conversation] = {}
         self._commands = 0
+        self._settling: dict[int, tuple[Answer, bool] | None] = {}
+        """Commands whose latch is on its way to the disk, and their last answer, which waits for that."""
 
     @property
     def next_number(self) -> int:
@@ -109,19 +111,25 @@ class Console:
         """An answer of the engine, on its way to whoever asked."""
         queue = self._conversations.get(reply.command)
         if reply.body["event"] == "latched":
-            self._spawn(self._latched(queue, dict(reply.body), reply.last))
+            self._settling[reply.command] = None
+            self._spawn(self._latched(reply.command, queue, dict(reply.body), reply.last))
+        elif reply.last and reply.command in self._settling:
+            self._settling[reply.command] = (reply.body, True)
         elif queue is not None:
             _put(queue, reply.body, reply.last)
 
-    async def _latched(self, queue: Conversation | None, answer: Answer, last: bool) -> None:
+    async def _latched(self, command: int, queue: Conversation | None, answer: Answer, last: bool) -> None:
         answer["durable"] = True
         try:
             await asyncio.get_running_loop().run_in_executor(None, self._sync)
         except OSError as error:
             answer["durable"] = False
             answer["error"] = str(error)
+        waiting = self._settling.pop(command)
         if queue is not None:
             _put(queue, answer, last)
+            if waiting is not None:
+                _put(queue, *waiting)
 
 
 def _put(queue: Conversation, answer: Answer, last: bool) -> None:

@@ -83,7 +83,7 @@ def parse_command(line: bytes, uid: int, operators: Iterable[Operator]) -> Comma
     """What a line from a process of `uid` asks for; CommandRefused says what is wrong with it."""
     try:
         request = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise CommandRefused("the request is not a line of JSON") from None
     if not isinstance(request, dict) or not all(isinstance(value, str) for value in request.values()):
         raise CommandRefused("the request must be a JSON object of strings")

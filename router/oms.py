@@ -30,6 +30,7 @@ from router.fix.messages import (
     OrderStatusRequest,
     OrdStatus,
 )
+from router.fix.messages.fields import REQUIRED_TAG_MISSING
 from router.orders import Child
 from router.outbox import OutboxFull, Outgoing
 from router.parent import ParentEvent, ParentState, ParentWork
@@ -37,6 +38,7 @@ from router.tick import Ticker
 
 UNSUPPORTED_TYPE: Final = 3  # BusinessRejectReason(380)
 REQUIRED_MISSING: Final = 5
+OTHER_REASON: Final = 0
 CANNOT_REPLACE: Final = 2  # CxlRejReason(102): broker option
 UNKNOWN_ORDER: Final = 1
 TOO_LATE: Final = 0
@@ -101,7 +103,8 @@ class Oms:
             )
             self._send(port, tags.EXECUTION_REPORT, body)
             return
-        reason = error.business_reason if error.business_reason is not None else REQUIRED_MISSING
+        missing = error.session_reason == REQUIRED_TAG_MISSING
+        reason = error.business_reason or (REQUIRED_MISSING if missing else OTHER_REASON)
         self._business_reject(port, message, message.msg_type, reason, cl_ord_id, str(error))
 
     # What the desk asks.

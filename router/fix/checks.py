@@ -20,6 +20,7 @@ INCORRECT_FORMAT = 6
 COMP_ID_PROBLEM = 9
 SENDING_TIME_PROBLEM = 10
 
+MS_NS = 1_000_000
 MAX_HEART_BT_INT_S = 86_400
 
 
@@ -65,10 +66,20 @@ class Header:
         if not self.is_ours(message):
             from_peer = message.raw.startswith(self.from_peer, message.sender_at)
             tag = tags.TARGET_COMP_ID if from_peer else tags.SENDER_COMP_ID
-            return Fault(COMP_ID_PROBLEM, tag, "CompID problem", fatal=True)
+            right = self.to_us if from_peer else self.from_peer
+            value = f"{tags.name_of(tag)} {show(message.get(tag) or b'')} is not {show(right[:-1])}"
+            return Fault(COMP_ID_PROBLEM, tag, f"CompID problem: {value}", fatal=True)
         if message.sending_time_ns >= 0 and not self.is_timely(message, now_ns):
-            return Fault(SENDING_TIME_PROBLEM, tags.SENDING_TIME, "SendingTime accuracy problem", fatal=True)
+            text = self.inaccuracy(message, now_ns)
+            return Fault(SENDING_TIME_PROBLEM, tags.SENDING_TIME, text, fatal=True)
         return None
+
+    def inaccuracy(self, message: Message, now_ns: int) -> str:
+        """How far the peer's clock is from ours, and how far it may be."""
+        off_ms = (message.sending_time_ns - now_ns) // MS_NS
+        limit = f"our clock's, at most {self.tolerance_ns // MS_NS} ms"
+        wire = show(message.get(tags.SENDING_TIME) or b"")
+        return f"SendingTime accuracy problem: SendingTime(52) {wire} is {off_ms:+} ms from {limit}"
 
 
 # Fields without which a session message means nothing, and whether they are numbers.

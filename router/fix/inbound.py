@@ -79,7 +79,7 @@ class Inbound(Outbound):
 
     def _logon_refusal(self, message: Message, reset: bool, now_ns: int) -> str | None:
         if not self._header.is_timely(message, now_ns):
-            return "SendingTime(52) accuracy problem"
+            return self._header.inaccuracy(message, now_ns)
         if self.config.role == "initiator":
             if reset and not self.config.reset_on_logon:
                 return "ResetSeqNumFlag(141)=Y was not asked for"

@@ -130,6 +130,13 @@ class Rig:
         self.books.clear()
         self.start()
 
+    def replay(self) -> Engine:
+        """Another engine that has lived this one's journal."""
+        replay = Replay()
+        for record in self.records():
+            replay.feed(record)
+        return replay.engine
+
     @property
     def core(self) -> Core:
         return self.engine.running
@@ -312,16 +319,18 @@ class Rig:
     def run(self, seconds: float, *, fresh: bool = True) -> None:
         """Moves time by deadlines; with `fresh` the books are confirmed twice a second."""
         end = self.now + int(seconds * SECOND)
+        refresh = self.now + SECOND // 2
         while self.now < end:
             dues = [self.engine.deadline_ns(), *(p.deadline_ns() for p in self.peers), end]
             if fresh:
-                dues.append(self.now + SECOND // 2)
+                dues.append(refresh)
             self.now = max(self.now, min(d for d in dues if d is not None))
             for index, peer in enumerate(self.peers):
                 if index not in self.deaf:
                     self._peer_events(index, peer.timer(self.now))
             self.flow()
-            if fresh:
+            if fresh and self.now >= refresh:
+                refresh += SECOND // 2
                 self.market()
 
     def flow(self) -> None:

@@ -19,6 +19,8 @@ from router.link import Backoff, Link, Network, Owner
 
 log = structlog.get_logger()
 
+MAX_STRANGERS = 32  # connections that have not said who they are; the oldest gives way to the next
+
 
 class Connections:
     """`now_ns` is the daemon's clock; `heard` is called after each message that the engine was given."""
@@ -39,6 +41,7 @@ class Connections:
         self._backoff: dict[int, Backoff] = {}
         self._dial_ns: dict[int, int] = {}
         self._dialling: set[int] = set()
+        self._unproven: set[int] = set()  # dialled, and not yet logged on: only that ends the growing pauses
 
     def begin(
         self, addresses: dict[int, tuple[str, int]], backoff: Callable[[], Backoff], now_ns: int
@@ -55,8 +58,12 @@ class Connections:
     def up(self, link: Link) -> None:
         if not link.dialled:
             self._strangers.append(link)
+            if len(self._strangers) > MAX_STRANGERS:
+                self._refuse(self._strangers[0], f"{MAX_STRANGERS} others came, and it has not logged on")
             return
         index = next(port.index for port in self._ports if port.session.name == link.name)
+        self._dial_ns.pop(index, None)
+        self._unproven.add(index)
         self._join(index, link)
 
     def down(self, link: Link, reason: str, *, redial: bool) -> None:
@@ -91,6 +98,9 @@ class Connections:
             else:
                 engine.garbled(index, message, self._now_ns())
             self._heard()
+        if index in self._unproven and self._ports[index].session.is_logged_on:
+            self._unproven.discard(index)
+            self._backoff[index].reset()
 
     def drain_all(self) -> None:
         """Every link in the order of sessions, then who is not known yet in the order of arrival."""
@@ -115,14 +125,17 @@ class Connections:
                     index = port.index
         if index is None or index in self._links:
             why = "not a Logon(A) of a desk in the settings" if index is None else "its session is up already"
-            log.warning("connection refused", ports=link.ports, why=why)
-            link.abort(why)
+            self._refuse(link, why)
             return None
-        with suppress(ValueError):
-            self._strangers.remove(link)
+        self._strangers.remove(link)
         link.name = self._ports[index].session.name
         self._join(index, link)
         return index
+
+    def _refuse(self, link: Link, why: str) -> None:
+        self._strangers.remove(link)
+        log.warning("connection refused", ports=link.ports, why=why)
+        link.abort(why)
 
     def _join(self, index: int, link: Link) -> None:
         self._links[index] = link
@@ -167,8 +180,6 @@ class Connections:
         self._dialling.add(index)
         try:
             await self._network.dial(host, number, lambda: Link(owner, Framer(), name=name, dialled=True))
-            self._dial_ns.pop(index, None)
-            self._backoff[index].reset()
         except OSError as error:
             log.warning("cannot connect", session=name, address=f"{host}:{number}", error=str(error))
             if index in self._dial_ns:

@@ -106,7 +106,9 @@ def test_a_router_that_is_killed_outright_recovers_what_it_had_at_the_venues(tmp
         before = len(sent(follow))
         stage.start_router()
         stage.until("it is back", lambda: follow.restarts, START_S)
-        stage.until("it knows of every order", lambda: unknown <= follow.asked | (unknown - set(follow.working)))
+        stage.until(
+            "it knows of every order", lambda: unknown <= follow.asked | (unknown - set(follow.working))
+        )
         stage.until("it trades again", lambda: len(sent(follow)) > before)
         _end_in_agreement(stage)
 

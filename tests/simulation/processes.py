@@ -14,7 +14,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from fixsim import settings as fixsim_settings
 from fixsim.agreement import compare, routers_story, venues_story
 from fixsim.demo_follow import Follow
 from fixsim.demo_processes import Processes, run_command
@@ -50,8 +49,8 @@ class Stage(Processes):
             _edit(self.run.router_settings, rf"^{name} = \S+", f"{name} = {value}")
         # Two persons who may both do both, so that only the rule of two can refuse.
         _edit(self.run.router_settings, r'\["kill", "view"\]', '["kill", "reinstate", "view"]')
-        self.exchange_ports = [v.port for v in fixsim_settings.load_settings(self.run.fixsim_settings).venue]
         settings = load_router(self.run.router_settings)
+        self.lockstep_port = settings.lockstep.port if settings.lockstep is not None else 0
         self.oms_port, self.socket = settings.oms.port, settings.control.socket
         self.kill_timeout_s = settings.orders.kill_timeout_ms / 1000
         self.state_dir = settings.daemon.state_dir
@@ -69,8 +68,8 @@ class Stage(Processes):
     # What runs.
 
     def start_exchange(self) -> None:
+        """Without waiting for it."""
         self._start("fixsim", ["fixsim", "serve", "--settings", str(self.run.fixsim_settings)])
-        self.wait_listening("fixsim", self.exchange_ports[-1], START_S)
 
     def start_router(self, name: str = "router") -> None:
         """Without waiting for it."""
@@ -78,14 +77,15 @@ class Stage(Processes):
 
     def start_desk(self, quantity: str, duration_s: float) -> None:
         settings = ["--settings", str(self.run.fixsim_settings), "--log", str(self.run.folder / "desk.jsonl")]
-        parent = ["--quantity", quantity, "--duration", f"{duration_s:g}", "--must-complete"]
+        parent = ["--quantity", quantity, "--duration", f"{duration_s:g}", "--send-after", "0.5"]
         self._start("desk", ["fixsim", "desk", *settings, *parent])
 
     def begin(self, quantity: str, duration_s: float) -> None:
-        """All three."""
+        """All three. In lock-step, where time waits, the exchange must be there first."""
         self.start_exchange()
+        if self.lockstep_port:
+            self.wait_listening("fixsim", self.lockstep_port, START_S)
         self.start_router()
-        self.wait_listening("router", self.oms_port, START_S)
         self.start_desk(quantity, duration_s)
 
     def _start(self, name: str, command: Sequence[str]) -> None:

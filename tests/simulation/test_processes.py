@@ -17,8 +17,8 @@ from router.journalfile import records
 from router.recovery import Replay
 from tests.simulation.processes import ETC, START_S, Stage, sent
 
-WINDOW = ("2018-07-13T20:47:30Z", "2018-07-13T20:48:05Z")
-HELD_S = 1.5  # longer than a decision's interval: what might leave had its chance
+WINDOW = ("2018-07-13T20:47:30Z", "2018-07-13T20:47:56Z")
+HELD_S = 0.8  # decisions are 0.2 s apart: what might leave had its chance
 BTC = 10**8
 
 
@@ -26,9 +26,7 @@ def test_two_unpaced_runs_with_one_seed_are_the_same_to_the_last_byte(tmp_path: 
     witnesses = []
     for name in ("first", "second"):
         with Stage(tmp_path / name, window=WINDOW) as stage:
-            stage.start_exchange()
-            stage.start_router()
-            stage.start_desk("1", 25)
+            stage.begin("1", 18)
             ended = [stage.status_of(process, START_S) for process in ("fixsim", "desk", "router")]
             assert ended == [0, 0, 0]
             run, agreement = stage.run, stage.agreement()
@@ -136,7 +134,7 @@ def test_a_second_router_does_not_start(tmp_path: Path) -> None:
 
 
 def test_a_router_outlives_its_exchange_and_names_the_orders_that_it_cannot_confirm(tmp_path: Path) -> None:
-    with Stage(tmp_path / "run", kill_timeout_ms="1500", reconnect_first_ms="100") as stage:
+    with Stage(tmp_path / "run", kill_timeout_ms="1000", reconnect_first_ms="100") as stage:
         stage.begin("20", 60)
         stage.working()
         stage.signal("fixsim", signal.SIGSTOP)  # from here on no order can end

@@ -24,7 +24,7 @@ import uvloop
 from risk.errors import SettingsError
 from risk.instrument import ReferenceData
 from router import actions, book, features
-from router.clock import MAX_STEP_NS, Clock, SteppedClock, SystemClock
+from router.clock import Clock, SteppedClock, SystemClock
 from router.config import EngineConfig
 from router.connections import Connections
 from router.console import Console
@@ -33,8 +33,9 @@ from router.engine import Engine
 from router.feeds import fix as feed
 from router.fix import warm as fix_warm
 from router.fix.codec import Framer
+from router.guard import Guard
 from router.inference import Inference
-from router.journalfile import JournalFailed, JournalFile, JournalFull, JournalState, OrderIds, StateLock
+from router.journalfile import JournalFile, OrderIds, StateLock
 from router.link import Backoff, Link, Listener, Network, TcpNetwork
 from router.lockstep import Participant
 from router.policy import Policy, load_all, read_policies
@@ -82,15 +83,15 @@ class App:
         self._inference = Inference(policies, clock)
         self._connections = Connections(engine, network, clock.now_ns, self._decide)
         self._console = Console(engine, self._operate, journal.sync, self._spawn)
+        self._guard = Guard(journal, clock, self._stop_trading)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._participant: Participant | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
         self._listener: Listener | None = None
         self._drain_command = 0
-        self._kill_wanted = False  # SIGUSR1 came before the time was known
-        self._disk_failed = False
-        self._clock_jumped = False
+        self.is_broken = False
+        self.kill_wanted = False  # SIGUSR1 came before the time was known
         self._done: asyncio.Future[int] | None = None
 
     # Life.
@@ -154,7 +155,7 @@ class App:
         patience = self._settings.orders
         first_ns, cap_ns = patience.reconnect_first_ms * MS, patience.reconnect_cap_ms * MS
         self._connections.begin(addresses, partial(Backoff, first_ns, cap_ns, self._random.random), now_ns)
-        if self._kill_wanted:
+        if self.kill_wanted:
             self._kill_by_signal()
         self._flush()
         self._wake()
@@ -170,9 +171,19 @@ class App:
             self._broken(error)
 
     def _broken(self, error: BaseException) -> None:
-        """An invariant of ours does not hold: stop, with the orders as they are, and say so."""
+        """An invariant of ours does not hold: stop, with the orders as they are, and say so.
+
+        The input that broke it, and all that came of it, has not left and is not kept: the journal ends
+        before it, so that the next start does not live it again.
+        """
         log.critical("router broken", exc_info=error)
+        self.is_broken = True
         self._stop(BROKEN, f"{type(error).__name__}: {error}")
+
+    @property
+    def _stopped(self) -> bool:
+        """The status is known: what still comes from the event loop is not for the engine."""
+        return self._done is not None and self._done.done()
 
     def _stop(self, status: int, why: str) -> None:
         if self._done is not None and not self._done.done():
@@ -185,13 +196,15 @@ class App:
         self._guarded(lambda: self._connections.up(link))
 
     def link_down(self, link: Link, reason: str) -> None:
-        self._guarded(lambda: self._connections.down(link, reason, redial=not self._drain_command))
+        self._guarded(lambda: self._connections.down(link, reason))
 
     def link_blocked(self, link: Link, blocked: bool) -> None:
         self._guarded(lambda: self._connections.blocked(link, blocked))
 
     def messages_ready(self, link: Link) -> None:
         """Wall time: handle what came, decide what is due, and let what results leave."""
+        if self._stopped:
+            return
         try:
             self._connections.drain(link)
             self._settle()
@@ -199,6 +212,8 @@ class App:
             self._broken(error)
 
     def _guarded(self, act: Callable[[], None]) -> None:
+        if self._stopped:
+            return
         try:
             act()
             if self._connections.begun:
@@ -236,6 +251,8 @@ class App:
 
     def _on_timer(self) -> None:
         self._timer = None
+        if self._stopped:
+            return
         try:
             for index in self._connections.due(self._clock.now_ns()):
                 self._spawn(self._dial(index))
@@ -256,6 +273,8 @@ class App:
 
     async def step(self, now_ns: int) -> None:
         """Handles what this step brought, in order of session, then what is due, then dials."""
+        if self._stopped:
+            return
         if not self._connections.begun:
             self._begin(now_ns)
         self._connections.drain_all()
@@ -288,18 +307,12 @@ class App:
 
     def _flush(self) -> None:
         core = self._engine.running
-        on_disk = True
-        try:
-            self._journal.flush()
-        except (JournalFull, JournalFailed) as error:
-            on_disk = False
-            self._disk_stops(str(error))
-        if self._journal.state is not JournalState.OK:
-            self._disk_stops(f"the journal is {self._journal.state.value}")
+        may_risk = self._guard.flush()
+        self._connections.hold_feeds(self._guard.disk_failed)
         if core.writes:
             writes, core.writes = core.writes, []
             for index, raw in writes:
-                if on_disk or not any(mark in raw[:64] for mark in NEW_RISK):
+                if may_risk or not any(mark in raw[:64] for mark in NEW_RISK):
                     self._connections.write(index, raw)
         if core.hangups:
             hangups, core.hangups = core.hangups, []
@@ -316,14 +329,6 @@ class App:
                     self._drained(reply.body)
                 self._console.reply(reply)
 
-    def _disk_stops(self, why: str) -> None:
-        """No new orders without a record of them: latch everything, cancel, say so. Cancels still leave."""
-        if self._disk_failed:
-            return
-        self._disk_failed = True
-        log.critical("journal cannot be written", why=why)
-        self._stop_trading("kill", "journal", why)
-
     # Operators and signals.
 
     def _on_command(self, command: Command) -> AsyncIterator[Answer]:
@@ -332,9 +337,7 @@ class App:
         return self._console.on_command(command)
 
     def _operate(self, number: int, request: dict[str, Any]) -> None:
-        self._engine.operator(number, request, self._clock.now_ns())
-        self._flush()
-        self._wake()
+        self._guarded(lambda: self._engine.operator(number, request, self._clock.now_ns()))
 
     def _stop_trading(self, cmd: str, identity: str, reason: str) -> None:
         self._console.command(
@@ -342,8 +345,8 @@ class App:
         )
 
     def _kill_by_signal(self) -> None:
-        self._kill_wanted = not self._connections.begun
-        if not self._kill_wanted:
+        self.kill_wanted = not self._connections.begun
+        if not self.kill_wanted:
             self._stop_trading("kill", "signal", "SIGUSR1")
 
     def _drain(self) -> None:
@@ -351,7 +354,6 @@ class App:
         if self._drain_command or not self._connections.begun:
             self._stop(1, "told to stop twice" if self._drain_command else "told to stop before the start")
             return
-        self._connections.give_up()
         self._drain_command = self._console.next_number
         self._stop_trading("drain", "signal", "SIGTERM")
 
@@ -362,6 +364,7 @@ class App:
         self._spawn(self._say_goodbye(1 if body["unconfirmed"] else 0))
 
     async def _say_goodbye(self, status: int) -> None:
+        self._connections.give_up()
         if self._listener is not None:
             self._listener.close()  # a desk that is logged out may dial again at once
         self._engine.operator(0, {"cmd": "log out", "reason": "router stops"}, self._clock.now_ns())
@@ -380,30 +383,24 @@ class App:
             await asyncio.sleep(interval_s)
             try:
                 await loop.run_in_executor(None, self._journal.sync)
+                await loop.run_in_executor(None, self._ids.top_up)
             except OSError as error:
-                self._disk_stops(str(error))
-            await loop.run_in_executor(None, self._ids.top_up)
-            self._watch_clock()
+                if self._connections.begun:
+                    self._guard.disk_fails(str(error))
+            self._guard.look_at_clock()
             if loop.time() - collected_s >= COLLECT_S:
                 gc.collect(1)
                 collected_s = loop.time()
-
-    def _watch_clock(self) -> None:
-        """A wall clock that somebody set by more than a second stops new orders until a person has looked."""
-        if self._clock_jumped or not isinstance(self._clock, SystemClock):
-            return
-        jump_ns = self._clock.stepped_ns()
-        if abs(jump_ns) > MAX_STEP_NS:
-            self._clock_jumped = True
-            log.critical("clock jumped", by_ns=jump_ns)
-            self._stop_trading("suspend", "clock", f"the wall clock was set by {jump_ns} ns")
 
 
 def run(settings: Settings) -> int:
     """Builds the daemon from its settings, recovers what the journal holds, and serves until it is stopped.
 
+    A SIGUSR1 that comes before it serves is kept, and kills as soon as there is something to kill.
     SettingsError, AlreadyRunning, JournalError and OSError are the operator's to mend.
     """
+    early: list[int] = []
+    signal.signal(signal.SIGUSR1, lambda number, _: early.append(number))
     lock = StateLock(settings.daemon.state_dir)
     try:
         policies = load_all(read_policies(settings.files.policies))
@@ -435,10 +432,14 @@ def run(settings: Settings) -> int:
         app = App(
             settings, replay.engine, journal, ids, policies, clock, network, randomness, config, reference
         )
+        app.kill_wanted = bool(early)
         try:
             return uvloop.run(app.serve())
         finally:
-            log.info("journal closed", sha256=journal.close())
+            if app.is_broken:
+                journal.abandon()
+            else:
+                log.info("journal closed", sha256=journal.close())
     finally:
         lock.release()
 

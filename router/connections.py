@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import structlog
 
-from router.core import Port
+from router.core import Port, PortKind
 from router.engine import Engine
 from router.fix import tags
 from router.fix.codec import Framer, Garbled, Message
@@ -33,6 +33,8 @@ class Connections:
         self._now_ns = now_ns
         self._heard = heard
         self.begun = False
+        self._given_up = False
+        self._feeds_held = False
         self._ports: list[Port] = []
         self._links: dict[int, Link] = {}
         self._index: dict[Link, int] = {}
@@ -66,7 +68,7 @@ class Connections:
         self._unproven.add(index)
         self._join(index, link)
 
-    def down(self, link: Link, reason: str, *, redial: bool) -> None:
+    def down(self, link: Link, reason: str) -> None:
         index = self._index.pop(link, None)
         if index is None:
             with suppress(ValueError):
@@ -76,7 +78,7 @@ class Connections:
         now_ns = self._now_ns()
         log.warning("link down", session=self._ports[index].session.name, reason=reason)
         self._engine.link(index, False, now_ns)
-        if redial and index in self._addresses:
+        if index in self._addresses and not self._given_up:
             self._dial_ns[index] = now_ns + self._backoff[index].next_delay_ns()
 
     def blocked(self, link: Link, blocked: bool) -> None:
@@ -163,15 +165,29 @@ class Connections:
 
     def deadline_ns(self) -> int | None:
         """When the next dial is due."""
-        return min((due for index, due in self._dial_ns.items() if index not in self._dialling), default=None)
+        return min((due for index, due in self._dial_ns.items() if self._may_dial(index)), default=None)
 
     def due(self, now_ns: int) -> list[int]:
         """Ports to dial now, in their order."""
-        return [i for i, due in sorted(self._dial_ns.items()) if due <= now_ns and i not in self._dialling]
+        return [i for i, due in sorted(self._dial_ns.items()) if due <= now_ns and self._may_dial(i)]
+
+    def _may_dial(self, index: int) -> bool:
+        held = self._feeds_held and self._ports[index].kind is PortKind.MARKET_DATA
+        return index not in self._dialling and not held
 
     def give_up(self) -> None:
         """Dial nobody any more."""
+        self._given_up = True
         self._dial_ns.clear()
+
+    def hold_feeds(self, held: bool) -> None:
+        """While the journal is short of space, market data must not eat what is kept for orders."""
+        if held == self._feeds_held:
+            return
+        self._feeds_held = held
+        for port in self._ports:
+            if held and port.kind is PortKind.MARKET_DATA:
+                self.hang_up(port.index)
 
     async def dial(self, index: int, owner: Owner) -> None:
         """Connects, or notes when to try again."""

@@ -17,6 +17,7 @@ from router.engine import Engine
 
 BOUND = 4096  # answers that may wait for one operator; a kill's longest list is shorter
 NAMED = 20  # names that a refusal lists
+SYNC_S = 2.0  # what became of the orders must not wait for a disk that hangs
 VIEWS = frozenset({"status", "parents", "orders"})
 
 Conversation = asyncio.Queue[tuple[Answer, bool]]
@@ -121,7 +122,11 @@ class Console:
     async def _latched(self, command: int, queue: Conversation | None, answer: Answer, last: bool) -> None:
         answer["durable"] = True
         try:
-            await asyncio.get_running_loop().run_in_executor(None, self._sync)
+            sync = asyncio.get_running_loop().run_in_executor(None, self._sync)
+            await asyncio.wait_for(asyncio.shield(sync), SYNC_S)
+        except TimeoutError:
+            answer["durable"] = False
+            answer["error"] = f"the disk has not answered for {SYNC_S} s"
         except OSError as error:
             answer["durable"] = False
             answer["error"] = str(error)

@@ -214,16 +214,20 @@ def _send(writer: asyncio.StreamWriter, answer: Answer) -> None:
 def ask(path: Path, request: dict[str, str], on_answer: Callable[[Answer], None]) -> int:
     """The client: send one request, hand over each answer as it comes; returns the command's exit status.
 
-    0: done, and every order is confirmed; 1: done, but some orders are not; 2: refused. ControlError if
-    there is no router, or it stopped before the end: whether the command took effect is then not known.
+    0: done, every order confirmed, the latch on disk; 1: done, but not all of that; 2: refused. ControlError
+    if there is no router, or it stopped before the end: whether the command took effect is then not known.
     """
     # A kill that ends without saying "completed" has confirmed nothing.
     status = 1 if request["cmd"] == "kill" else 0
+    durable = True
     for answer in _answers(path, request):
         if answer["event"] == "end":
             return status
         if answer["event"] == "completed":
-            status = 1 if answer.get("unconfirmed") else 0
+            status = 1 if answer.get("unconfirmed") or not durable else 0
+        elif answer["event"] == "latched":
+            durable = bool(answer["durable"])
+            status = status if durable else 1
         on_answer(answer)
         if answer["event"] == "refused":
             return 2

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from risk.gate import Gate
 from risk.instrument import Instrument
 from router.config import EngineConfig
-from router.fix.session import Session
+from router.fix.session import Session, State
 from router.journal import JournalWriter, Kind
 from router.marketdata import MarketData
 from router.orders import Child, OrderTable
@@ -47,8 +47,8 @@ class Port:
 
     @property
     def takes_orders(self) -> bool:
-        """What is queued now would leave now."""
-        return self.writable and self.session.is_logged_on
+        """What is queued now would leave now, and nothing that the venue said before is missing."""
+        return self.writable and self.session.state is State.ACTIVE
 
 
 class OrderIds(Protocol):

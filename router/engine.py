@@ -27,7 +27,7 @@ from router.marketdata import Moved, Probe, Request
 from router.marketdata import Output as MarketOutput
 from router.marketdata import State as BookState
 from router.oms import Oms
-from router.opening import open_markets, open_ports
+from router.opening import open_markets, open_ports, refuse_misfit
 from router.orders import Child
 from router.outbox import OutboxFull, Outgoing
 from router.records import (
@@ -57,7 +57,12 @@ class Engine:
     # Inputs.
 
     def start(self, config: EngineConfig, ids: OrderIds, now_ns: int) -> None:
-        """The process began, with these settings. On an engine that lived before (replay): a restart."""
+        """The process began, with these settings. On an engine that lived before (replay): a restart.
+
+        SettingsError, with nothing journalled, if the settings do not fit what is still open.
+        """
+        if self.core is not None:
+            refuse_misfit(config, self.core)
         self._journal.append(Kind.START, now_ns, json_payload(config.model_dump(mode="json")))
         instruments = {name: Instrument(**fields) for name, fields in config.instruments.items()}
         gate = Gate(Limits.model_validate(config.limits), instruments, config.prefix)
@@ -178,6 +183,9 @@ class Engine:
         self.oms.child_changed(child)
         if not child.is_live:
             self.ticker.child_ended(child)
+
+    def forgotten(self, text: str) -> None:
+        self.kills.suspend_all(text)
 
     # Inside.
 

@@ -33,6 +33,9 @@ class Listener(Protocol):
 
     def changed(self, child: Child) -> None: ...
 
+    def forgotten(self, text: str) -> None:
+        """A venue knows an order of ours that we do not: nothing new until a person has looked."""
+
 
 class Execution:
     def __init__(self, core: Core, listener: Listener) -> None:
@@ -89,7 +92,8 @@ class Execution:
         if isinstance(verdict, int):
             if child.cl_ord_id not in self._paced:
                 self._paced.append(child.cl_ord_id)
-            core.timers.set(("paced", ""), verdict)
+            soonest = core.timers.get(("paced", ""))
+            core.timers.set(("paced", ""), verdict if soonest is None else min(soonest, verdict))
             return False
         core.journal.append(Kind.VERDICT, core.now_ns, pack_cancel_pass(verdict))
         core.orders.cancel_sent(child, cancel.cl_ord_id)
@@ -102,8 +106,8 @@ class Execution:
         """Cancels that waited for their budget try again."""
         for _ in range(len(self._paced)):
             child = self._core.orders.find(self._paced.popleft())
-            if child is not None and child.is_live and not self.cancel(child):
-                return
+            if child is not None and child.is_live:
+                self.cancel(child)
 
     def drop_waiting(self, doomed: Callable[[Child], bool]) -> None:
         """New orders that have not left yet never will; they count as rejected by ourselves."""
@@ -130,6 +134,13 @@ class Execution:
             child = self._stranger(port, report)
             if child is None:
                 return
+        order = child.order
+        if child.venue != port.venue or report.symbol != order.symbol or report.side != order.side:
+            self._core.alert(
+                f"{port.session.name} reports {report.cl_ord_id} as Side(54) {report.side} of "
+                f"{report.symbol}; it is {order.side} of {order.symbol} at {order.venue}: not touched"
+            )
+            return
         if report.order_id and report.order_id != "NONE":
             child.order_id = report.order_id
         match report.exec_type:
@@ -261,6 +272,7 @@ class Execution:
         )
         child = Child(order, report.cl_ord_id, port.venue, None, order.side.sign, order.qty_lots, core.now_ns)
         core.orders.add(child)
+        self._listener.forgotten(f"{order.venue} holds {order.cl_ord_id}, which is ours and not known here")
         core.gate.exposure.adopt(order, 0)  # not by Gate.adopt: a stranger's number must not move our counter
         if is_live:
             self.cancel(child, kill=True)

@@ -159,11 +159,13 @@ class JournalFile:
     def sync(self) -> None:
         """Make what was flushed survive loss of power, and allocate ahead. Blocks: call it on a thread.
 
-        JournalFailed if the disk refuses; it is not tried again.
+        JournalFailed if the disk refuses; it is not tried again. JournalFull if some of it is in memory only.
         """
         if self.state is JournalState.FAILED:
             raise JournalFailed(errno.EIO, "the journal failed before", str(self.path))
         self._sync()
+        if self._backlog:
+            raise JournalFull(errno.ENOSPC, f"{len(self._backlog)} bytes wait for space", str(self.path))
         if self._end + self._allocate_bytes // 2 > self._allocated - self._reserve_bytes:
             self._extend()
 
@@ -180,6 +182,10 @@ class JournalFile:
             return self.writer.head()
         finally:
             os.close(self._fd)
+
+    def abandon(self) -> None:
+        """Close without what was not flushed: it ends as a crash would leave it."""
+        os.close(self._fd)
 
     def _sync(self) -> None:
         try:
@@ -213,7 +219,8 @@ class JournalFile:
                 return False
             self._fail("allocate", error)
         self._allocated = start + length
-        self._set_state(JournalState.OK)
+        if self.state is not JournalState.FAILED:
+            self._set_state(JournalState.OK)
         return True
 
     def _keep(self, data: bytes) -> None:
@@ -375,11 +382,14 @@ class OrderIds:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """A JournalError from here on names the file."""
+    """A JournalError or an OSError from here on names the file."""
     try:
         yield
     except JournalError as error:
         raise JournalError(error.offset, error.rule, str(path)) from None
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 class _Mapped:

@@ -108,7 +108,10 @@ class Kills:
             return
         self._core.timers.set(("kill", key), self._core.now_ns + self._core.config.kill_timeout_ns)
         for child in children:
-            self._execution.cancel(child, kill=True)
+            try:
+                self._execution.cancel(child, kill=True)
+            except Exception as error:  # one order's trouble must not keep the others from being cancelled
+                self._core.alert(f"cancel of {child.cl_ord_id} failed: {type(error).__name__}: {error}")
 
     def _tell(self, running: _Running, child: Child, outcome: str) -> None:
         line = {

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SOFT_BYTES = 256 << 10
 CAP_BYTES = 8 << 20
 READ_BYTES = 64 << 10
+CLOSE_S = 2.0  # a peer that does not read what waits for it at a close is cut off
 
 
 class Owner(Protocol):
@@ -111,6 +112,7 @@ class Link(asyncio.BufferedProtocol):
                 self._transport.abort()
             else:
                 self._transport.close()
+                asyncio.get_running_loop().call_later(CLOSE_S, self._transport.abort)
 
     # What asyncio calls.
 

@@ -6,8 +6,9 @@ never sent again to a venue: they are gap filled, and the engine decides afresh.
 
 from __future__ import annotations
 
+from risk.errors import SettingsError
 from risk.market import Market
-from router.config import SessionSpec
+from router.config import EngineConfig, SessionSpec
 from router.core import Core, Port, PortKind
 from router.fix import tags
 from router.fix.session import Session, SessionConfig
@@ -15,6 +16,25 @@ from router.marketdata import FeedLimits, MarketData, Venue
 from router.outbox import Outbox
 
 DESK_RESENDS = frozenset({tags.EXECUTION_REPORT, tags.ORDER_CANCEL_REJECT, tags.BUSINESS_MESSAGE_REJECT})
+
+
+def refuse_misfit(config: EngineConfig, old: Core) -> None:
+    """SettingsError if what is still open could not go on under `config`: a live order is at the venue that
+    its slot names, and an open parent trades its symbol.
+    """
+    slots = {venue.name: venue.slot for venue in config.venues}
+    for child in old.orders.live():
+        venue = child.order.venue
+        if slots.get(venue) != child.venue:
+            now = f"slot {slots[venue]}" if venue in slots else "not in the settings"
+            raise SettingsError(
+                f"venues: {venue} is {now}, and was slot {child.venue}: order {child.cl_ord_id} may be there"
+            )
+    for work in old.parents.values():
+        if not work.is_ended and work.parent.symbol not in config.symbols:
+            raise SettingsError(
+                f"symbols: {work.parent.symbol} is missing, and parent {work.parent.parent_id} is open"
+            )
 
 
 def open_ports(core: Core, old: Core | None) -> None:
@@ -28,9 +48,10 @@ def open_ports(core: Core, old: Core | None) -> None:
         config = _session_config(spec, kind)
         session = known.get(spec.name)
         if session is None or session.config != config:
-            session = (
-                Session(config) if session is None else Session(config, session.next_out, session.next_in)
-            )
+            fresh = Session(config)
+            if session is not None:
+                fresh.inherit(session)
+            session = fresh
         elif spec.name in up:
             session.disconnected(core.now_ns)  # the process that held the connection is gone
         port = Port(index, kind, spec.venue, session, Outbox(core.config.outbox_bound), bytes((index,)))

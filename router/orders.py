@@ -106,6 +106,9 @@ class Child:
         return self.state in LIVE
 
 
+EXEC_IDS_KEPT = 1_000_000
+
+
 class IllegalTransition(Exception):  # noqa: N818 - an anomaly of the venue's, told to a person
     """The venue reported something that the table does not allow; the order keeps its state."""
 
@@ -123,7 +126,7 @@ class OrderTable:
         self._by_price: dict[tuple[int, int], SortedDict] = {}
         self._terminal: dict[str, None] = {}
         self._retained = retained_terminal
-        self._exec_ids: set[tuple[int, str]] = set()
+        self._exec_ids: dict[tuple[int, str, str], None] = {}  # of fills applied, oldest first
 
     def __len__(self) -> int:
         return len(self._children)
@@ -174,11 +177,16 @@ class OrderTable:
             self._retire(child)
 
     def trade(self, child: Child, exec_id: str, lots: int, price_nanos: int, fee_nanos: int) -> bool:
-        """Applies a fill once per (venue, ExecID); False if it was applied before. Moves the state."""
-        key = (child.venue, exec_id)
+        """Applies a fill once per venue, order and ExecID; False if it was applied before. Moves the state.
+
+        A venue may begin its ExecIDs again each day: the order is then another one.
+        """
+        key = (child.venue, exec_id, child.cl_ord_id)
         if key in self._exec_ids:
             return False
-        self._exec_ids.add(key)
+        self._exec_ids[key] = None
+        if len(self._exec_ids) > EXEC_IDS_KEPT:
+            del self._exec_ids[next(iter(self._exec_ids))]
         child.cum_lots += lots
         child.notional += lots * price_nanos
         child.fees_nanos += fee_nanos

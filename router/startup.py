@@ -96,16 +96,16 @@ def _sessions(settings: Settings) -> list[SessionSpec]:
                     heart_bt_int_s=venue.heartbeat_s,
                 )
             )
-    for desk in settings.oms.desks:
-        specs.append(
-            SessionSpec(
-                name=f"{settings.oms.comp_id}>{desk}",
-                kind="desk",
-                venue=-1,
-                begin_string=BEGIN_STRING,
-                sender_comp_id=settings.oms.comp_id,
-                target_comp_id=desk,
-                heart_bt_int_s=settings.oms.heartbeat_s,
-            )
+    specs.extend(
+        SessionSpec(
+            name=f"{settings.oms.comp_id}>{desk}",
+            kind="desk",
+            venue=-1,
+            begin_string=BEGIN_STRING,
+            sender_comp_id=settings.oms.comp_id,
+            target_comp_id=desk,
+            heart_bt_int_s=settings.oms.heartbeat_s,
         )
+        for desk in settings.oms.desks
+    )
     return specs

@@ -46,6 +46,7 @@ from router.features import (
     MIN_LOTS,
     MUST_COMPLETE,
     NOW,
+    ORDERS_MAX,
     OWN_PX,
     QTY,
     ROUND_LOTS,
@@ -76,6 +77,7 @@ from router.routing.look import look, question
 from router.routing.target import mask
 
 PRICE_KINDS: Final = len(PRICES)
+LIVE_MAX: Final = ORDERS_MAX // 2  # with more live children, a parent asks for nothing new
 
 
 @dataclass(slots=True)
@@ -237,7 +239,7 @@ class Ticker:
         if work.state is not ParentState.ACTIVE or self.stopped:
             return
         self._note_arrival(desk)
-        if not self._look(desk):
+        if len(core.orders.live(work.parent.parent_id)) > LIVE_MAX or not self._look(desk):
             return
         work.last_decision_ns = now
         work.decision += 1
@@ -268,7 +270,7 @@ class Ticker:
         if work.filled_lots:
             half_tick = core.instruments[work.parent.symbol].tick_nanos / 2
             tick.f[OWN_PX] = work.notional / work.filled_lots / half_tick
-        set_children(tick, children, self._others(desk))
+        set_children(tick, children, self._others(desk)[: ORDERS_MAX - len(children)])
         usable = desk.usable
         usable[:] = data.usable
         for slot in self._dark_slots:

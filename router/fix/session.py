@@ -31,6 +31,11 @@ class Session(Inbound):
         super().__init__(config, next_out, next_in)
         self._restored = State.DISCONNECTED
 
+    def inherit(self, other: "Session") -> None:
+        """Go on where another session with the same peer was: its numbers, and what may be asked again."""
+        self.next_out, self.next_in = other.next_out, other.next_in
+        self._store = other._store
+
     def received(self, message: Message, now_ns: int) -> Events:
         """A well-framed message of the peer. First the hot path: nothing unusual, and its turn."""
         raw = message.raw

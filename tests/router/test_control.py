@@ -86,8 +86,9 @@ ME = (
 class Router:
     """The app's part: answers from a list, one of them when `go` is set."""
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Answer, durable: bool = True) -> None:
         self.answers = answers
+        self.durable = durable
         self.commands: list[Command] = []
         self.finished = 0
         self.go = asyncio.Event()
@@ -97,7 +98,7 @@ class Router:
         self.commands.append(command)
         if command.name == "NOWHERE":
             raise ValueError("venue NOWHERE is not known")
-        yield {"event": "latched", "durable": False}
+        yield {"event": "latched", "durable": self.durable}
         await self.go.wait()
         for answer in self.answers:
             yield answer
@@ -119,7 +120,7 @@ async def test_a_kill_streams_its_progress_and_ends_in_status_0(tmp_path: Path) 
     status, answers = await asked(server.path, KILL)
     assert status == 0
     assert answers == [
-        {"event": "latched", "durable": False},
+        {"event": "latched", "durable": True},
         order,
         {"event": "completed", "unconfirmed": []},
     ]
@@ -228,3 +229,11 @@ async def test_no_router_a_stranger_and_a_router_that_dies_are_control_errors(tm
         with pytest.raises(ControlError, match=reason):
             await asked(path, KILL)
     server.close()
+
+
+async def test_a_kill_whose_latch_is_not_on_disk_is_not_wholly_done(tmp_path: Path) -> None:
+    router = Router({"event": "completed", "unconfirmed": []}, durable=False)
+    server = ControlServer(tmp_path / "control.sock", ME, router.perform)
+    await server.start()
+    assert (await asked(server.path, KILL))[0] == 1
+    await server.close()

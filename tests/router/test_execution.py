@@ -303,9 +303,13 @@ def test_a_live_order_with_our_prefix_that_we_do_not_know_is_adopted_and_cancell
     assert rig.child(lost).state is ChildState.CANCELED
     assert rig.child(lost).cum_lots == 60
     assert any("adopted" in text for text in rig.alerts)
-    rig.want = TENTH  # a number that we have not given out yet stops nothing of ours
+    assert any("suspended: XLIT1 holds SL1-777777" in text for text in rig.alerts)
+    rig.want = TENTH
     rig.canceled(order, LIT1)
     rig.run(2)
+    assert rig.orders(LIT1)[-1].cl_ord_id == order.cl_ord_id  # nothing new until a person has looked
+    rig.operator(1, "reinstate")
+    rig.run(2)  # and a number that we have not given out yet stops nothing of ours
     assert rig.orders(LIT1)[-1].cl_ord_id not in (order.cl_ord_id, lost.cl_ord_id)
 
 
@@ -314,6 +318,7 @@ def test_a_number_that_a_venue_has_made_up_is_passed_over() -> None:
     for number in (2, 4, 6, 8):
         rig.ack(NewOrderSingle(f"SL1-{number}", SYMBOL, Side.BUY, 0, 100, OrdType.LIMIT, BID), LIT1)
     assert len({c.cl_ord_id for c in rig.cancels(LIT1)}) == 4
+    rig.operator(1, "reinstate")
     rig.want = TENTH
     rig.canceled(order, LIT1)
     rig.run(2)

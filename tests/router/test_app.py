@@ -1,0 +1,100 @@
+"""The composition root before the time is known, and at its end: what an operator asks is never lost."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from router import settings as router_settings
+from router.app import App
+from router.clock import SteppedClock
+from router.control import Command, CommandRefused
+from router.engine import Engine
+from router.fix.codec import Framer
+from router.journalfile import JournalFile, OrderIds, records
+from router.link import Link, Listener
+from router.recovery import Replay
+from router.startup import engine_config
+from tests.router.rig import ETC, START
+from tests.router.test_connections import Wire
+
+
+class NobodyThere:
+    """A network on which every venue is down."""
+
+    def __init__(self) -> None:
+        self.dials = 0
+
+    async def serve(self, host: str, port: int, factory: Callable[[], Link]) -> Listener:
+        raise NotImplementedError
+
+    async def dial(self, host: str, port: int, factory: Callable[[], Link]) -> Link:
+        self.dials += 1
+        raise ConnectionRefusedError(111, "refused")
+
+
+class House:
+    def __init__(self, folder: Path) -> None:
+        settings = router_settings.load(ETC / "router.toml")
+        config, reference = engine_config(settings, {}, 1)
+        self.path = folder / "router.journal"
+        self.journal = JournalFile(self.path, allocate_bytes=1 << 20, reserve_bytes=1 << 16)
+        self.engine = Engine(self.journal.writer)
+        ids = OrderIds(config.prefix, folder / "clordid")
+        self.network = NobodyThere()
+        self.app = App(
+            settings, self.engine, self.journal, ids, {}, SteppedClock(START), self.network,
+            random.Random(1), config, reference,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path)
+    yield house
+    house.journal.close()
+
+
+async def test_a_halt_by_signal_before_the_time_is_known_holds_from_the_start_on(house: House) -> None:
+    house.app._kill_by_signal()
+    assert house.engine.core is None
+    await house.app.step(START)
+    (latch,) = house.engine.running.gate.kill.latches
+    assert (latch.identity, latch.mode) == ("signal", "halt")
+    replay = Replay()
+    for record in records(house.path):
+        replay.feed(record)
+    assert replay.engine.running.gate.kill.latches == (latch,), "and is in the journal"
+
+
+async def test_a_command_before_the_time_is_known_is_refused_in_words(house: House) -> None:
+    with pytest.raises(CommandRefused, match="has not begun"):
+        house.app._on_command(Command("status", "trader"))
+
+
+async def test_told_to_stop_before_the_start_it_stops_and_says_so(house: House) -> None:
+    house.app._done = asyncio.get_running_loop().create_future()
+    house.app._drain()
+    assert house.app._done.result() == 1
+    assert house.engine.core is None
+
+
+async def test_a_connection_before_the_start_breaks_nothing_and_is_heard_after_it(house: House) -> None:
+    wire = Wire(Link(house.app, Framer()), 5000)
+    wire.link.pause_writing()
+    await house.app.step(START)
+    assert not wire.ended
+    wire.end()
+
+
+async def test_the_first_step_dials_every_session_that_we_begin(house: House) -> None:
+    await house.app.step(START)
+    ours = [p for p in house.engine.running.ports if p.session.config.role == "initiator"]
+    assert house.network.dials == len(ours)
+    due = house.app.deadline_ns()
+    assert due is not None
+    assert due > START

@@ -1,0 +1,342 @@
+"""Which link carries which session: dialling and pausing, desks known by their Logon, strangers refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from router.connections import MAX_STRANGERS, Connections
+from router.fix import events
+from router.fix.codec import Framer, parse
+from router.fix.session import Session, SessionConfig
+from router.fix.states import State
+from router.link import Backoff, Link
+from tests.router.rig import SECOND, Rig
+
+OE1, MD1 = 0, 1
+FIRST_NS, CAP_NS = 2 * SECOND, 8 * SECOND  # pauses, of which the lower half is drawn here
+
+
+class Wire(asyncio.Transport):
+    """A link's transport, with a peer that only keeps what it gets."""
+
+    def __init__(self, link: Link, port: int) -> None:
+        super().__init__({"sockname": ("127.0.0.1", 1000), "peername": ("127.0.0.1", port)})
+        self.link = link
+        self.got = bytearray()
+        self.ended = ""
+        link.connection_made(self)
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+    def write(self, data: Any) -> None:
+        self.got += data
+
+    def abort(self) -> None:
+        self._ends("abort")
+
+    def close(self) -> None:
+        self._ends("close")
+
+    def _ends(self, how: str) -> None:
+        """By us: the link hears of it at the event loop's next turn."""
+        if not self.ended:
+            self.ended = how
+            asyncio.get_running_loop().call_soon(self.link.connection_lost, None)
+
+    def end(self) -> None:
+        """By the peer."""
+        self.ended = "by the peer"
+        self.link.connection_lost(None)
+
+
+class Shell:
+    """Connections around a real engine, with a network of lists; does what the app does around them."""
+
+    def __init__(self) -> None:
+        self.rig = Rig(up=False)
+        self.heard = 0
+        self.open = True
+        self.hang_up_at_once = False
+        self.dialled: list[int] = []
+        self.wires: dict[int, Wire] = {}
+        self.connections = Connections(self.rig.engine, self, lambda: self.rig.now, self.on_heard)  # type: ignore[arg-type]
+        self.ours = [p.index for p in self.rig.core.ports if p.session.config.role == "initiator"]
+        addresses = {index: ("127.0.0.1", 9000 + index) for index in self.ours}
+        self.connections.begin(addresses, lambda: Backoff(FIRST_NS, CAP_NS, lambda: 0.0), self.rig.now)
+
+    def on_heard(self) -> None:
+        self.heard += 1
+        self.flush()
+
+    def flush(self) -> None:
+        core = self.rig.core
+        writes, core.writes = core.writes, []
+        for index, raw in writes:
+            self.connections.write(index, raw)
+        hangups, core.hangups = core.hangups, []
+        for index in hangups:
+            self.connections.hang_up(index)
+
+    # The network.
+
+    async def dial(self, host: str, port: int, factory: Callable[[], Link]) -> Link:
+        index = port - 9000
+        self.dialled.append(index)
+        if not self.open:
+            raise ConnectionRefusedError(111, "refused")
+        link = factory()
+        self.wires[index] = Wire(link, port)
+        if self.hang_up_at_once:
+            self.wires[index].end()
+        return link
+
+    async def dial_due(self) -> list[int]:
+        """What is dialled now."""
+        self.dialled.clear()
+        for index in self.connections.due(self.rig.now):
+            await self.connections.dial(index, self)
+        self.flush()
+        return list(self.dialled)
+
+    def accept(self, port: int = 5000) -> Wire:
+        return Wire(Link(self, Framer()), port)
+
+    # The links' owner.
+
+    def link_up(self, link: Link) -> None:
+        self.connections.up(link)
+        self.flush()
+
+    def link_down(self, link: Link, reason: str) -> None:
+        self.connections.down(link, reason)
+        self.flush()
+
+    def link_blocked(self, link: Link, blocked: bool) -> None:
+        self.connections.blocked(link, blocked)
+
+    def messages_ready(self, link: Link) -> None:
+        self.connections.drain(link)
+
+    # Peers.
+
+    def log_on(self, index: int) -> None:
+        """The venue answers our Logon."""
+        peer, wire = self.rig.peers[index], self.wires[index]
+        peer.connected(self.rig.now)
+        message = parse(bytes(wire.got))
+        deliver(wire, sends(peer.received(message, self.rig.now)))  # type: ignore[arg-type]
+
+    def state(self, index: int) -> State:
+        return self.rig.core.ports[index].session.state
+
+
+def sends(happened: list[events.Event]) -> bytes:
+    return b"".join(event.raw for event in happened if isinstance(event, events.Send))
+
+
+def deliver(wire: Wire, data: bytes) -> None:
+    while data and not wire.ended:
+        room = wire.link.get_buffer(-1)
+        part = data[: len(room)]
+        room[: len(part)] = part
+        wire.link.buffer_updated(len(part))
+        data = data[len(part) :]
+
+
+def logon(shell: Shell, desk: str = "DESK1") -> bytes:
+    """A desk's first bytes."""
+    return sends(Session(SessionConfig("desk", "initiator", desk, "SLUICE")).connected(shell.rig.now))
+
+
+# Dialling.
+
+
+async def test_every_session_that_we_begin_is_dialled_at_once_and_sends_its_logon() -> None:
+    shell = Shell()
+    assert shell.connections.deadline_ns() == shell.rig.now
+    assert await shell.dial_due() == shell.ours
+    assert shell.connections.deadline_ns() is None
+    for index, wire in shell.wires.items():
+        message = parse(bytes(wire.got))
+        assert message.msg_type == b"A"  # type: ignore[union-attr]
+        assert shell.rig.core.ports[index].up
+    shell.log_on(OE1)
+    assert shell.state(OE1) is State.ACTIVE
+
+
+async def test_who_does_not_answer_is_dialled_again_after_pauses_that_double_to_a_cap() -> None:
+    shell = Shell()
+    shell.open = False
+    pauses = []
+    for _ in range(5):
+        assert await shell.dial_due() == shell.ours
+        due = shell.connections.deadline_ns()
+        assert due is not None
+        assert shell.connections.due(due - 1) == []
+        pauses.append((due - shell.rig.now) / SECOND)
+        shell.rig.now = due
+    assert pauses == [1, 2, 4, 4, 4]
+
+
+async def test_only_a_logon_ends_the_growing_pauses() -> None:
+    shell = Shell()
+    shell.hang_up_at_once = True  # it is there, and wants nothing of us
+    pauses = []
+    for _ in range(3):
+        assert OE1 in await shell.dial_due()
+        due = shell.connections.deadline_ns()
+        assert due is not None
+        pauses.append((due - shell.rig.now) / SECOND)
+        shell.rig.now = due
+    assert pauses == [1, 2, 4]
+
+    shell.hang_up_at_once = False
+    await shell.dial_due()
+    shell.log_on(OE1)
+    shell.wires[OE1].end()
+    assert shell.connections.due(shell.rig.now + FIRST_NS // 2) == [OE1]
+
+
+async def test_a_session_without_its_link_is_down_and_dialled_again() -> None:
+    shell = Shell()
+    await shell.dial_due()
+    shell.log_on(OE1)
+    shell.wires[OE1].end()
+    assert shell.state(OE1) is State.DISCONNECTED
+    assert not shell.rig.core.ports[OE1].up
+    shell.rig.now += FIRST_NS
+    assert await shell.dial_due() == [OE1]
+
+
+async def test_after_giving_up_nobody_is_dialled() -> None:
+    shell = Shell()
+    shell.connections.give_up()
+    assert shell.connections.deadline_ns() is None
+    assert await shell.dial_due() == []
+    shell = Shell()
+    await shell.dial_due()
+    shell.connections.give_up()
+    shell.wires[OE1].end()
+    assert shell.connections.deadline_ns() is None
+
+
+# Desks.
+
+
+async def test_a_desk_is_known_by_its_logon() -> None:
+    shell = Shell()
+    wire = shell.accept()
+    desk = shell.rig.desk
+    assert not shell.rig.core.ports[desk].up
+    deliver(wire, logon(shell))
+    assert shell.state(desk) is State.ACTIVE
+    assert wire.link.name == shell.rig.core.ports[desk].session.name
+    assert parse(bytes(wire.got)).msg_type == b"A"  # type: ignore[union-attr]
+    wire.end()
+    assert shell.state(desk) is State.DISCONNECTED
+    assert shell.connections.deadline_ns() == shell.rig.now, "only what was due before: nobody dials a desk"
+
+
+async def test_whoever_is_not_a_desk_of_the_settings_is_refused_and_hears_nothing() -> None:
+    shell = Shell()
+    heartbeat = logon(shell).replace(b"35=A", b"35=0")
+    for said in (logon(shell, "DESK9"), heartbeat, b"GET / HTTP/1.1\r\n\r\n8=FIX.4.4\x01"):
+        wire = shell.accept()
+        deliver(wire, said)
+        assert (wire.ended, wire.got) in (("abort", b""), ("", b"")), said
+    assert shell.heard == 0
+    assert shell.state(shell.rig.desk) is State.DISCONNECTED
+
+
+async def test_a_desk_that_is_there_already_keeps_its_link() -> None:
+    shell = Shell()
+    first, second = shell.accept(5001), shell.accept(5002)
+    deliver(first, logon(shell))
+    deliver(second, logon(shell))
+    assert (first.ended, second.ended) == ("", "abort")
+    assert second.got == b""
+    assert shell.state(shell.rig.desk) is State.ACTIVE
+
+
+async def test_connections_that_say_nothing_are_bounded_and_the_oldest_gives_way() -> None:
+    shell = Shell()
+    wires = [shell.accept(5000 + n) for n in range(MAX_STRANGERS + 3)]
+    assert [wire.ended for wire in wires[:4]] == ["abort", "abort", "abort", ""]
+    wires[3].end()
+    deliver(wires[-1], logon(shell))
+    assert shell.state(shell.rig.desk) is State.ACTIVE
+
+
+# What passes.
+
+
+async def test_in_lock_step_links_are_drained_in_the_order_of_sessions_and_strangers_last() -> None:
+    shell = Shell()
+    stranger = shell.accept()
+    await shell.dial_due()
+    order: list[int] = []
+    message = shell.rig.engine.message
+
+    def noted(index: int, *rest: Any) -> None:
+        order.append(index)
+        message(index, *rest)
+
+    shell.rig.engine.message = noted  # type: ignore[method-assign]
+    shell.messages_ready = lambda link: None  # type: ignore[method-assign,assignment]
+    deliver(stranger, logon(shell))
+    for index in reversed(shell.ours):
+        shell.log_on(index)
+    assert order == []
+    shell.connections.drain_all()
+    assert order == [*shell.ours, shell.rig.desk]
+    assert shell.heard == len(order)
+
+
+async def test_nothing_is_read_of_a_link_that_was_hung_up() -> None:
+    shell = Shell()
+    await shell.dial_due()
+    shell.log_on(OE1)
+    peer, before = shell.rig.peers[OE1], shell.heard
+    beats = [sends(peer.test_request(shell.rig.now)) for _ in range(3)]
+    shell.rig.core.hangups.append(OE1)  # as if the first of them were the reason
+    deliver(shell.wires[OE1], b"".join(beats))
+    assert shell.heard == before + 1
+    assert shell.wires[OE1].ended == "close"
+    shell.connections.write(OE1, b"late")
+    shell.connections.hang_up(OE1)
+    assert b"late" not in shell.wires[OE1].got
+
+
+async def test_a_slow_peer_stops_its_session_until_it_has_caught_up() -> None:
+    shell = Shell()
+    await shell.dial_due()
+    shell.wires[OE1].link.pause_writing()
+    assert not shell.rig.core.ports[OE1].writable
+    assert shell.rig.core.ports[MD1].writable
+    shell.wires[OE1].link.resume_writing()
+    assert shell.rig.core.ports[OE1].writable
+    shell.accept().link.pause_writing()  # a stranger is nobody's session
+
+
+async def test_at_the_end_every_session_is_closed() -> None:
+    shell = Shell()
+    await shell.dial_due()
+    shell.connections.close()
+    assert {wire.ended for wire in shell.wires.values()} == {"close"}
+
+
+async def test_feeds_are_let_go_while_the_disk_is_short_and_dialled_again_after() -> None:
+    shell = Shell()
+    await shell.dial_due()
+    shell.connections.hold_feeds(True)
+    feeds = {port.index for port in shell.rig.core.feed_ports.values()}
+    assert {index for index, wire in shell.wires.items() if wire.ended} == feeds
+    await asyncio.sleep(0)
+    shell.rig.now += CAP_NS
+    assert await shell.dial_due() == []
+    assert shell.connections.deadline_ns() is None
+    shell.connections.hold_feeds(False)
+    assert set(await shell.dial_due()) == feeds

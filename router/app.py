@@ -266,6 +266,8 @@ class App:
 
     def deadline_ns(self) -> int | None:
         """The engine's next deadline, or the next dial."""
+        if not self._connections.begun:
+            return None
         dues = (self._engine.deadline_ns(), self._connections.deadline_ns())
         return min((due for due in dues if due is not None), default=None)
 
@@ -276,7 +278,12 @@ class App:
         if self._stopped:
             return
         if not self._connections.begun:
-            self._begin(now_ns)
+            try:
+                self._begin(now_ns)
+            except SettingsError as error:  # the day has come to which the settings do not fit
+                if self._done is not None and not self._done.done():
+                    self._done.set_exception(error)
+                return
         self._connections.drain_all()
         for _ in range(DUE_BOUND):
             due_ns = self._engine.deadline_ns()

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import structlog
 
 import fixsim.cli
 import policies.cli
@@ -38,7 +39,7 @@ def etc(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
     """One command in this process; exit status and the lines on stderr that are no log."""
     monkeypatch.setenv("COLUMNS", "300")
     monkeypatch.setenv("NO_COLOR", "1")
@@ -49,7 +50,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
             COMMANDS[sys.argv[0]].main()
         return int(end.value.code or 0), capsys.readouterr().err.splitlines()
 
-    return command
+    yield command
+    structlog.reset_defaults()  # a command logs to the stderr that it found
 
 
 def process(words: str, folder: Path) -> Said:

@@ -21,7 +21,7 @@ import typer
 from pydantic import ValidationError
 
 from fixsim.bench.cli import bench as bench_command
-from fixsim.demo_cli import demo as demo_command
+from fixsim.demo.cli import demo as demo_command
 from fixsim.desk import Block
 from fixsim.lockstep import LockstepError
 from fixsim.settings import NANOS, Clock, Settings, load_settings, refuse_other_tape, tape_path

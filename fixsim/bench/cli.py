@@ -20,7 +20,7 @@ def bench(out: Out = None, etc: Etc = Path("etc"), quick: Quick = False) -> None
     """
     from fixsim.bench import FULL, QUICK, run
     from fixsim.bench.settings import BenchError
-    from fixsim.demo_processes import DemoError
+    from fixsim.demo.processes import DemoError
 
     try:
         status = run(out, etc, QUICK if quick else FULL)

@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from fixsim.bench import client
 from fixsim.bench.settings import BenchError, Setup, prepare, title
-from fixsim.demo_processes import Processes
-from fixsim.demo_settings import free_ports
+from fixsim.demo.processes import Processes
+from fixsim.demo.settings import free_ports
 from router.journalfile import verify
 
 Nanos = npt.NDArray[np.int64]

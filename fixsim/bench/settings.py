@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fixsim.demo_processes import DemoError, last_line, run_command
+from fixsim.demo.processes import DemoError, last_line, run_command
 
 SYMBOL = "BTC-USD"
 VENUE = "XLIT1"

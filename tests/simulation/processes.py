@@ -14,12 +14,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from fixsim.agreement import compare, routers_story, venues_story
-from fixsim.demo_follow import Follow
-from fixsim.demo_processes import Processes, run_command
-from fixsim.demo_settings import Run, prepare, read_policies
+from fixsim.demo.follow import Follow
+from fixsim.demo.processes import Processes, run_command
+from fixsim.demo.settings import Run, prepare, read_policies
 from fixsim.record import read_record
-from fixsim.runresult import Agreement
+from fixsim.report.agreement import compare, routers_story, venues_story
+from fixsim.report.runresult import Agreement
 from router.control import ask
 from router.journalfile import Follower
 from router.settings import load as load_router

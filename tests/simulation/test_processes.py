@@ -12,7 +12,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from fixsim.demo_processes import command_line, run_command
+from fixsim.demo.processes import command_line, run_command
 from router.journalfile import records
 from router.recovery import Replay
 from tests.simulation.processes import ETC, START_S, Stage, sent

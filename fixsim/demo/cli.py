@@ -35,8 +35,8 @@ def demo(
     """
     from rich.console import Console
 
-    from fixsim.demo import run
-    from fixsim.demo_run import Options
+    from fixsim.demo.run import Options
+    from fixsim.demo.show import run
 
     if kill and crash:
         raise typer.BadParameter("give one of them", param_hint="--kill, --crash")

@@ -8,10 +8,10 @@ from typing import cast
 
 import pytest
 
-from fixsim.agreement import Wire
-from fixsim.demo_acts import HOLD_NS, crash_half_way, kill_half_way
-from fixsim.demo_follow import ChildSeen, Follow, ParentSeen
-from fixsim.demo_run import Check, Scene
+from fixsim.demo.acts import HOLD_NS, crash_half_way, kill_half_way
+from fixsim.demo.follow import ChildSeen, Follow, ParentSeen
+from fixsim.demo.run import Check, Scene
+from fixsim.report.agreement import Wire
 from router.shortfall import Fill
 
 CHILD = ChildSeen("XLIT1", "limit", 1, 5)

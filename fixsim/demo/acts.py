@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fixsim.demo_follow import Follow
-from fixsim.demo_run import Scene
-from fixsim.runresult import NANOS
+from fixsim.demo.follow import Follow
+from fixsim.demo.run import Scene
+from fixsim.report.runresult import NANOS
 
 HOLD_NS = 20 * NANOS
 """How long a kill is held, in market time, before it is lifted: time for what must not leave to leave."""

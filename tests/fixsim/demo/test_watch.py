@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from fixsim.demo_watch import Watch, picture
-from fixsim.liveview import Snapshot
+from fixsim.demo.liveview import Snapshot
+from fixsim.demo.watch import Watch, picture
 
 SNAPSHOT = Snapshot(
     title="Buy 1 BTC",

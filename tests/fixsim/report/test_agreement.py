@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixsim.agreement import Entry, Wire, compare, fields_of, routers_story, venues_story
 from fixsim.record import Record
-from fixsim.runresult import Agreement
+from fixsim.report.agreement import Entry, Wire, compare, fields_of, routers_story, venues_story
+from fixsim.report.runresult import Agreement
 
 LOTS = {"BTC-USD": 10**8}
 PRICE = 6_200_500_000_000

@@ -16,8 +16,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from fixsim.charts import VENUE_COLOURS
-from fixsim.runresult import NANOS
+from fixsim.report.charts import VENUE_COLOURS
+from fixsim.report.runresult import NANOS
 
 BID, ASK, OWN, QUIET, ALARM = "#3a8f5c", "#b8405e", "bold #e08214", "grey58", "bold white on #b3261e"
 DEPTH_SHOWN = 8

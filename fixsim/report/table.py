@@ -10,8 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from fixsim.report import caution
-from fixsim.runresult import RunResult, venues_of
+from fixsim.report.page import caution
+from fixsim.report.runresult import RunResult, venues_of
 
 SHOWN_DIFFERENCES = 10
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from fixsim.demo_follow import Follow
-from fixsim.liveview import Level
-from fixsim.runresult import NANOS
+from fixsim.demo.follow import Follow
+from fixsim.demo.liveview import Level
+from fixsim.report.runresult import NANOS
 from router.journal import JournalWriter, Kind, Reader, fix_payload, json_payload
 from router.records import Action, ChosenBy, pack_action
 from router.shortfall import Trade

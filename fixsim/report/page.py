@@ -14,8 +14,8 @@ from string import Template
 
 import plotly.graph_objects as go
 
-from fixsim import charts
-from fixsim.runresult import NANOS, RunResult
+from fixsim.report import charts
+from fixsim.report.runresult import NANOS, RunResult
 from router.tca import Cost
 
 CAUTION = (
@@ -50,7 +50,7 @@ def render(results: Sequence[RunResult]) -> str:
     if not results:
         raise ValueError("a report needs at least one run")
     venues, policies = charts.venue_colours(results), charts.policy_colours(results)
-    page = Template(files("fixsim").joinpath("report.html").read_text(encoding="utf-8"))
+    page = Template(files("fixsim.report").joinpath("page.html").read_text(encoding="utf-8"))
     overlay = ""
     if len(results) > 1:
         overlay = _columns(

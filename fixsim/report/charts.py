@@ -11,7 +11,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from fixsim.runresult import NANOS, RunResult, venues_of
+from fixsim.report.runresult import NANOS, RunResult, venues_of
 from router.shortfall import Fill, within
 from router.tca import ADDED, REMOVED
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fixsim.demo_settings import FIXSIM, ROUTER, Policy, free_ports, prepare, read_policies
+from fixsim.demo.settings import FIXSIM, ROUTER, Policy, free_ports, prepare, read_policies
 from fixsim.settings import load_settings
 from risk.errors import SettingsError
 from router.settings import load

@@ -12,9 +12,9 @@ from typing import Any
 
 from sortedcontainers import SortedDict
 
-from fixsim.agreement import Wire, fields_of
-from fixsim.liveview import DEPTH_SHOWN, Level, RecentFill, Snapshot, WorkingOrder
-from fixsim.runresult import NANOS, MarketPoint
+from fixsim.demo.liveview import DEPTH_SHOWN, Level, RecentFill, Snapshot, WorkingOrder
+from fixsim.report.agreement import Wire, fields_of
+from fixsim.report.runresult import NANOS, MarketPoint
 from router.fix.decimals import lots_from_wire, nanos_from_wire, time_from_wire
 from router.journal import Kind, Record
 from router.records import ChosenBy, unpack_action

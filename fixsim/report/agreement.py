@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from fixsim.runresult import Agreement
+from fixsim.report.runresult import Agreement
 from router.fix.decimals import lots_from_wire, nanos_from_wire
 
 OPEN, FILLED, CANCELED, REJECTED, NEVER_ARRIVED, UNCONFIRMED = (

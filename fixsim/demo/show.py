@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from fixsim.demo_acts import crash_half_way, kill_half_way
-from fixsim.demo_processes import DemoError
-from fixsim.demo_run import Act, Options, play, result_of
-from fixsim.demo_settings import read_policies
-from fixsim.report import write_report
-from fixsim.report_table import summary
+from fixsim.demo.acts import crash_half_way, kill_half_way
+from fixsim.demo.processes import DemoError
+from fixsim.demo.run import Act, Options, play, result_of
+from fixsim.demo.settings import read_policies
+from fixsim.report.page import write_report
+from fixsim.report.table import summary
 
 PLAYED = ("almgren_chriss", "twap", "submit_and_leave")
 

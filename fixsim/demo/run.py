@@ -11,13 +11,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from fixsim.agreement import compare, routers_story, venues_story
-from fixsim.demo_follow import Follow
-from fixsim.demo_processes import POLL_S, DemoError, Processes, last_line, run_command
-from fixsim.demo_settings import Policy, Run, prepare
-from fixsim.demo_watch import Watch, picture
+from fixsim.demo.follow import Follow
+from fixsim.demo.processes import POLL_S, DemoError, Processes, last_line, run_command
+from fixsim.demo.settings import Policy, Run, prepare
+from fixsim.demo.watch import Watch, picture
 from fixsim.record import read_record
-from fixsim.runresult import Agreement, RunResult
+from fixsim.report.agreement import compare, routers_story, venues_story
+from fixsim.report.runresult import Agreement, RunResult
 from fixsim.settings import load_settings
 from router.journalfile import Follower, verify
 from router.settings import load as load_router

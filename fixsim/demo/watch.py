@@ -11,7 +11,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.live import Live
 
-from fixsim.liveview import Snapshot, line, render
+from fixsim.demo.liveview import Snapshot, line, render
 
 FRAMES_PER_S = 10
 LINE_EVERY_S = 5.0

@@ -10,10 +10,10 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
-from fixsim import demo as room
-from fixsim.demo_cli import demo
-from fixsim.demo_processes import DemoError
-from fixsim.demo_run import Options
+from fixsim.demo import show as room
+from fixsim.demo.cli import demo
+from fixsim.demo.processes import DemoError
+from fixsim.demo.run import Options
 
 APP = typer.Typer()
 APP.command()(demo)

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from fixsim import charts
-from fixsim.report import CAUTION, caution, render, write_report
-from fixsim.report_table import SHOWN_DIFFERENCES, summary
-from fixsim.runresult import NANOS, Agreement, MarketPoint, RunResult
+from fixsim.report import charts
+from fixsim.report.page import CAUTION, caution, render, write_report
+from fixsim.report.runresult import NANOS, Agreement, MarketPoint, RunResult
+from fixsim.report.table import SHOWN_DIFFERENCES, summary
 from router.shortfall import Fill, Trade
 from router.tca import ADDED, REMOVED, Facts, Target, figures
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from fixsim.liveview import ORDERS_SHOWN, Level, RecentFill, Snapshot, WorkingOrder, line, render
-from fixsim.runresult import NANOS
+from fixsim.demo.liveview import ORDERS_SHOWN, Level, RecentFill, Snapshot, WorkingOrder, line, render
+from fixsim.report.runresult import NANOS
 
 START = 1_531_514_850 * NANOS
 LOTS = 100_000_000

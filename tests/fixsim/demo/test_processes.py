@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fixsim import demo_processes
-from fixsim.demo_processes import DemoError, Processes, is_listening, last_line, run_command
+from fixsim.demo import processes as demo_processes
+from fixsim.demo.processes import DemoError, Processes, is_listening, last_line, run_command
 
 SERVER = "import socket, sys, time; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); time.sleep(60)"
 

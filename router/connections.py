@@ -15,6 +15,7 @@ from router.core import Port, PortKind
 from router.engine import Engine
 from router.fix import tags
 from router.fix.codec import Framer, Garbled, Message
+from router.fix.decimals import show
 from router.link import Backoff, Link, Network, Owner
 
 log = structlog.get_logger()
@@ -126,8 +127,8 @@ class Connections:
                 ):
                     index = port.index
         if index is None or index in self._links:
-            why = "not a Logon(A) of a desk in the settings" if index is None else "its session is up already"
-            self._refuse(link, why)
+            why = "no Logon(A) of a desk in oms.desks" if index is None else "its session is up already"
+            self._refuse(link, f"{_said(message)}: {why}")
             return None
         self._strangers.remove(link)
         link.name = self._ports[index].session.name
@@ -202,3 +203,12 @@ class Connections:
                 self._dial_ns[index] = self._now_ns() + self._backoff[index].next_delay_ns()
         finally:
             self._dialling.discard(index)
+
+
+def _said(message: Message | Garbled) -> str:
+    """Who a stranger says to be, fit for one line of the log."""
+    if isinstance(message, Garbled):
+        return f"garbled: {message.reason}"
+    sender, target = (show(message.get(tag) or b"") for tag in (tags.SENDER_COMP_ID, tags.TARGET_COMP_ID))
+    kind = show(message.msg_type)
+    return f"MsgType(35) {kind}, SenderCompID(49) {sender}, TargetCompID(56) {target}"

@@ -18,7 +18,7 @@ INSTALLED := $(VENV)/.installed
 KERNELS   := $(VENV)/.kernels
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint demo demo-kill demo-crash bench policies lock clean
+.PHONY: help setup test lint demo demo-kill demo-crash soak bench policies lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ demo-kill: $(KERNELS)  ## the same with a kill half-way, then reinstate; out/dem
 
 demo-crash: $(KERNELS)  ## the same with kill -9 of the router half-way, then recovery; out/demo-crash
 	$(BIN)/fixsim demo --crash --out $(OUT)/demo-crash
+
+soak: $(KERNELS)  ## the whole-system simulation over many seeds (SEEDS=200)
+	SLUICE_SIM_SEEDS=$(or $(SEEDS),200) $(BIN)/pytest -n $(JOBS) tests/simulation
 
 bench: $(KERNELS)  ## tick to order, and market data messages a second; docs/benchmark.md
 	$(BIN)/fixsim bench --out docs/benchmark.md

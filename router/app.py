@@ -332,7 +332,7 @@ class App:
         if core.replies:
             replies, core.replies = core.replies, []
             for reply in replies:
-                if reply.last and reply.command == self._drain_command:
+                if self._drain_command and reply.last and reply.command == self._drain_command:
                     self._drained(reply.body)
                 self._console.reply(reply)
 

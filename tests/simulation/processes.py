@@ -47,8 +47,6 @@ class Stage(Processes):
             _edit(self.run.fixsim_settings, r"^\[tape\]", f"[tape]\nstart = {start}\nstop = {stop}")
         for name, value in changes.items():
             _edit(self.run.router_settings, rf"^{name} = \S+", f"{name} = {value}")
-        # Two persons who may both do both, so that only the rule of two can refuse.
-        _edit(self.run.router_settings, r'\["kill", "view"\]', '["kill", "reinstate", "view"]')
         settings = load_router(self.run.router_settings)
         self.lockstep_port = settings.lockstep.port if settings.lockstep is not None else 0
         self.oms_port, self.socket = settings.oms.port, settings.control.socket

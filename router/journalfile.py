@@ -274,6 +274,9 @@ def verify(path: Path) -> JournalReport:
         os.close(fd)
 
 
+READINGS = 5
+
+
 class Follower:
     """Reads a journal while it is written, for a live view: each `poll` gives what came since the last."""
 
@@ -283,12 +286,26 @@ class Follower:
         self._reader = Reader(b"")
 
     def poll(self) -> list[Record]:
-        """New records; [] if none is finished. JournalError on corruption."""
+        """New records; [] if none is finished. JournalError on corruption.
+
+        A reading is not of one moment: the writer may pass it, so that its end is newer than its middle. Only what
+        reads as corrupt again is.
+        """
+        for _ in range(READINGS - 1):
+            try:
+                return self._read()
+            except JournalError:
+                continue
+        return self._read()
+
+    def _read(self) -> list[Record]:
         before = self._reader
         self._file.seek(before.offset)
-        self._reader = Reader(self._file.read(), before.offset, before.index, before.sha256())
+        reader = Reader(self._file.read(), before.offset, before.index, before.sha256())
         with _named(self._path):
-            return list(self._reader)
+            records = list(reader)
+        self._reader = reader
+        return records
 
     def close(self) -> None:
         self._file.close()

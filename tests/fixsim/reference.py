@@ -130,6 +130,8 @@ class ReferenceMarket:
                 break
             funds -= lots * maker.px
             self.fill(maker, key, sign, lots, -1, now)
+            if maker.qty:
+                break  # what is left does not buy a lot here, and a worse price is not traded past a better one
 
     def fill(self, maker: Order, taker: int, sign: int, lots: int, taker_leaves: int, now: int) -> None:
         maker.qty -= lots

@@ -323,3 +323,44 @@ def test_a_counter_that_is_not_ours_is_refused(tmp_path: Path, content: str) -> 
     (tmp_path / "ids").write_text(content)
     with pytest.raises(ValueError, match="not the order counter of prefix SL1-"):
         OrderIds("SL1-", tmp_path / "ids")
+
+
+class PassedByTheWriter:
+    """A file whose first reading has an old page in its middle."""
+
+    def __init__(self, content: bytes, stale: int) -> None:
+        self._content = content
+        self._stale = stale
+
+    def seek(self, offset: int) -> None:
+        self._offset = offset
+
+    def read(self) -> bytes:
+        content = bytearray(self._content)
+        if self._stale:
+            self._stale -= 1
+            content[40:44] = b"\0\0\0\0"
+        return bytes(content[self._offset :])
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("stale", "is_corrupt"), [(1, False), (100, True)])
+def test_a_follower_reads_again_what_the_writer_overtook(
+    tmp_path: Path, stale: int, is_corrupt: bool
+) -> None:
+    path = tmp_path / "j"
+    journal = JournalFile(path, allocate_bytes=1 << 16, reserve_bytes=4096)
+    for number in range(3):
+        journal.writer.append(Kind.NOTE, number, b'{"note":"%d"}' % number)
+    journal.flush()
+    follower = Follower(path)
+    follower._file.close()
+    follower._file = PassedByTheWriter(path.read_bytes(), stale)  # type: ignore[assignment]
+    if is_corrupt:
+        with pytest.raises(JournalError, match="records follow"):
+            follower.poll()
+    else:
+        assert [record.time_ns for record in follower.poll()] == [0, 1, 2]
+    journal.close()

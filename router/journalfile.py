@@ -288,8 +288,8 @@ class Follower:
     def poll(self) -> list[Record]:
         """New records; [] if none is finished. JournalError on corruption.
 
-        A reading is not of one moment: the writer may pass it, so that its end is newer than its middle. Only what
-        reads as corrupt again is.
+        A reading is not of one moment: the writer may pass it, so that its end is newer than its middle. Only
+        what reads as corrupt again is.
         """
         for _ in range(READINGS - 1):
             try:

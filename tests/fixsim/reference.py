@@ -131,7 +131,7 @@ class ReferenceMarket:
             funds -= lots * maker.px
             self.fill(maker, key, sign, lots, -1, now)
             if maker.qty:
-                break  # what is left does not buy a lot here, and a worse price is not traded past a better one
+                break  # what is left buys no lot here, and a better price is not traded through
 
     def fill(self, maker: Order, taker: int, sign: int, lots: int, taker_leaves: int, now: int) -> None:
         maker.qty -= lots

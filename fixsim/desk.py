@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from risk.order import OrdType, Side
 from router.fix import events, tags
@@ -204,6 +204,7 @@ class Desk:
                 case events.App():
                     self._app(event.message, now_ns)
                 case events.LoggedOn():
+                    self.session.config = replace(self.session.config, reset_on_logon=False)
                     self.log("session", now_ns, text="logged on")
                     self._logged_on(now_ns)
                 case events.LoggedOut():

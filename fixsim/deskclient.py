@@ -194,6 +194,7 @@ async def run_desk(
             sender_comp_id=rule.comp_id,
             target_comp_id=rule.router_comp_id,
             heart_bt_int_s=rule.heart_bt_int_s,
+            reset_on_logon=True,  # it keeps no numbers over its runs; its reconnects go on from there
         )
     )
     desk = Desk(session, block, {settings.instrument.symbol: settings.instrument}, log_file.write)

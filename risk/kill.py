@@ -110,9 +110,10 @@ class KillSwitch:
         return latch
 
     def reinstate(self, scope: Scope, identity: str, reason: str, now_ns: int) -> Latch:
-        """Lift every latch of exactly this scope; returns the strongest, lifted. KillRefused names why not.
+        """Lift every latch of exactly this scope that others have set; returns the strongest of them.
 
-        `identity` must be none of those who latched this scope, and both it and `reason` must say something.
+        What `identity` has set itself stays: somebody else must lift it. KillRefused if that is all there is,
+        or if identity or reason say nothing.
         """
         held = self._by_scope.get(scope)
         if not held:
@@ -121,15 +122,19 @@ class KillSwitch:
             raise KillRefused(f"reinstate {scope}: no identity")
         if not reason.strip():
             raise KillRefused(f"reinstate {scope} by {identity}: no reason")
-        for latch in held:
-            if _person(latch.identity) == _person(identity):
-                raise KillRefused(
-                    f"reinstate {scope} by {identity}: latched by {latch.identity},"
-                    " and a second identity must lift it"
-                )
-        del self._by_scope[scope]
-        self.count -= len(held)
-        return strongest(held)
+        own = [latch for latch in held if _person(latch.identity) == _person(identity)]
+        lifted = [latch for latch in held if latch not in own]
+        if not lifted:
+            raise KillRefused(
+                f"reinstate {scope} by {identity}: latched by {own[0].identity},"
+                " and a second identity must lift it"
+            )
+        if own:
+            self._by_scope[scope] = own  # somebody else must lift these
+        else:
+            del self._by_scope[scope]
+        self.count -= len(lifted)
+        return strongest(lifted)
 
     def blocks(self, venue: str, symbol: str, parent_id: str) -> Latch | None:
         """The latch that keeps a new order of this venue, symbol and parent from leaving, if any.

@@ -300,7 +300,7 @@ class App:
         self._stop(0, "the simulation ended")
 
     def clock_lost(self, reason: str) -> None:
-        self._stop(1, reason)
+        self._stop(1 if self._connections.begun else 2, reason)
 
     # Decisions; disk, then wire.
 
@@ -359,7 +359,8 @@ class App:
     def _drain(self) -> None:
         """SIGTERM: no new risk, cancel, wait, log out, exit; nothing latches."""
         if self._drain_command or not self._connections.begun:
-            self._stop(1, "told to stop twice" if self._drain_command else "told to stop before the start")
+            twice = bool(self._drain_command)
+            self._stop(int(twice), "told to stop twice" if twice else "told to stop before the start")
             return
         self._drain_command = self._console.next_number
         self._stop_trading("drain", "signal", "SIGTERM")

@@ -233,7 +233,13 @@ def summary(record: Record) -> str:
             return record.payload.hex()
         case Kind.START | Kind.OPERATOR | Kind.LATCH | Kind.NOTE:
             return record.payload.decode("utf-8", "backslashreplace")
-    return f"{len(record.payload)} bytes"
+        case Kind.DECISION | Kind.ANSWER | Kind.ACTION | Kind.VERDICT:
+            try:
+                told: str = importlib.import_module("router.records").told(record)  # heavy: kernels
+            except ValueError as error:
+                return f"{len(record.payload)} bytes: {error}"
+            return told
+    return ""
 
 
 def _show(record: Record, kinds: set[Kind], first: int) -> None:
@@ -285,8 +291,17 @@ def _print_answer(answer: dict[str, Any]) -> None:
             typer.echo(f"latched; {'on disk' if durable else 'NOT YET ON DISK'}")
         case {"event": "cancelling", "orders": count}:
             typer.echo(f"cancelling {count} orders")
+        case {"event": "order", "cl_ord_id": cl_ord_id, "state": state, "quantity": _}:
+            what = "{side} {filled} of {quantity} {symbol} at {price}, {venue}".format(**answer)
+            typer.echo(f"{cl_ord_id}  {what}  {state}  ({answer['parent_id'] or 'no parent'})")
         case {"event": "order", "cl_ord_id": cl_ord_id, "state": state}:
             typer.echo(f"  {cl_ord_id} {state}")
+        case {"event": "parent", "parent_id": parent_id, "latch": latch}:
+            what = "{side} {filled} of {quantity} {symbol}, average {average}".format(**answer)
+            stopped = f", latched: {latch}" if latch else ""
+            typer.echo(f"{parent_id}  {what}  {answer['state']}{stopped}  (desk's {answer['cl_ord_id']})")
+        case {"event": "status"}:
+            _print_status(answer)
         case {"event": "completed"}:
             unconfirmed = answer.get("unconfirmed") or []
             named = f"NOT CONFIRMED: {', '.join(unconfirmed)}" if unconfirmed else "every order is confirmed"
@@ -297,6 +312,23 @@ def _print_answer(answer: dict[str, Any]) -> None:
                 if field == "event":
                     continue
                 typer.echo(f"  {field:20} {value if isinstance(value, str | int) else json.dumps(value)}")
+
+
+def _print_status(answer: dict[str, Any]) -> None:
+    typer.echo(f"time      {utc_text(answer['time_ns'])}")
+    for symbol, book in answer["books"].items():
+        venues = ", ".join(f"{venue} {state}" for venue, state in book["venues"].items())
+        typer.echo(f"{symbol}   {book['bid']} / {book['ask']}  ({venues})")
+    for name, session in answer["sessions"].items():
+        numbers = f"next out {session['next_out']}, in {session['next_in']}, waiting {session['waiting']}"
+        typer.echo(f"{name:20} {session['state']}  ({numbers})")
+    typer.echo(f"open      {answer['open_parents']} parents, {answer['open_orders']} orders")
+    for latch in answer["latches"]:
+        scope = f"{latch['kind']} {latch['name']}".strip()
+        typer.echo(f"LATCHED   {latch['mode']} {scope} by {latch['identity']}: {latch['reason']}")
+    if not answer["latches"]:
+        typer.echo("latches   none")
+    typer.echo(f"limits    {answer['limits_hash']}")
 
 
 def main() -> None:

@@ -123,7 +123,7 @@ def _identity(asked: str, uid: int, role: str, operators: Iterable[Operator]) ->
     able = [operator.identity for operator in own if role in operator.roles]
     if not able:
         raise CommandRefused(f"uid {uid} has not the role {role}")
-    if len(able) > 1 and role != "view":
+    if len(able) > 1 and role == "reinstate":  # a kill does not wait for a name
         raise CommandRefused(f"uid {uid} may be {' or '.join(able)}: say which with --identity")
     return able[0]
 

@@ -242,7 +242,7 @@ class Engine:
                     self._handle(core, port, port.session.test_request(core.now_ns))
                 case Moved():
                     text = f"{port.session.name} {symbol}: book {output.state.name.lower()}: {output.reason}"
-                    if output.state is BookState.LIVE:
+                    if output.state is BookState.LIVE or self.ticker.stopped:
                         core.note("book", text=text)
                     else:
                         core.alert(text)
@@ -287,7 +287,8 @@ class Engine:
                 case events.LoggedOn():
                     self._logged_on(core, port)
                 case events.LoggedOut(text=text):
-                    core.alert(f"{port.session.name} logged out: {text}")
+                    told = core.note if self.ticker.stopped or port.kind is PortKind.DESK else core.alert
+                    told(f"{port.session.name} logged out: {text}")
                     self._logged_out(core, port)
                 case events.Disconnect(reason=reason):
                     core.note("disconnect", session=port.session.name, reason=reason)

@@ -56,7 +56,9 @@ class Kills:
         self._core.journal.append(Kind.LATCH, now, json_payload(record))
         self._core.alerts.append(f"{what} {scope} by {identity}: {reason}")
         if lifted:
-            self._reply(command, {"event": "reinstated", "latched_by": latch.identity}, last=True)
+            left = [f"{held.mode.value} by {held.identity}" for held in kill.latches if held.scope == scope]
+            body = {"event": "reinstated", "latched_by": latch.identity, "still_latched": left}
+            self._reply(command, body, last=True)
             return
         scope = latch.scope  # may be wider than was asked for
         self._execution.drop_waiting(lambda child: _in_scope(scope, child))

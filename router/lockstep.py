@@ -194,6 +194,12 @@ class Participant(asyncio.Protocol):
         return None
 
     def _begin(self, step: dict[str, Any]) -> None:
+        if step["now_ns"] < self._clock.now_ns():
+            self._fail(
+                f"the simulation is at {step['now_ns']} ns, and the journal here ends at"
+                f" {self._clock.now_ns()} ns: it is of another run, and must be moved away first"
+            )
+            return
         self._stepping = True
         try:
             self._clock.set(step["now_ns"])

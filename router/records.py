@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from risk.gate import Approved, Refusal
 from risk.order import Cancel, NewOrder
-from router.actions import A
+from router.actions import ACTIONS, A
 from router.features import S
 from router.fix.codec import Garbled
+from router.journal import Kind, Record
 
 _NAME = struct.Struct("<II")
 _ANSWER = struct.Struct("<IIBQ")
@@ -152,6 +153,30 @@ def unpack_garbled(raw: bytes) -> Garbled | None:
         return None
     fields = json.loads(raw[1:])
     return Garbled(fields["garbled"], fields["raw"].encode("latin-1"), fields["size"])
+
+
+def told(record: Record) -> str:
+    """A hot record in words, on one line."""
+    match record.kind:
+        case Kind.DECISION:
+            asked = unpack_decision(record.payload)
+            allowed = int(asked.mask.sum())
+            return f"parent {asked.parent} decision {asked.decision}: {allowed} of {A} actions allowed"
+        case Kind.ANSWER:
+            answer = unpack_answer(record.payload)
+            good = answer.status is AnswerStatus.GOOD
+            best = ACTIONS[int(np.nanargmax(answer.logits))] if good else "no answer"
+            return f"parent {answer.parent} decision {answer.decision}: {best}, after {answer.elapsed_ns} ns"
+        case Kind.ACTION:
+            done = unpack_action(record.payload)
+            who = done.chosen_by.name.lower()
+            took = "" if done.executed == done.proposed else ", nothing to do"
+            return (
+                f"parent {done.parent} decision {done.decision}: {ACTIONS[done.proposed]} by {who}{took}, "
+                f"{done.sent_lots} lots sent"
+            )
+        case _:
+            return record.payload.decode("utf-8", "backslashreplace")
 
 
 def _expect(kind: str, payload: bytes, size: int) -> None:

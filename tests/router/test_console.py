@@ -105,7 +105,7 @@ async def test_the_rule_of_two_is_told_as_a_refusal() -> None:
     assert refused["event"] == "refused"
     assert "latched by trader, and a second identity must lift it" in refused["reason"]
     (lifted,) = await room.says("reinstate", who="risk-officer")
-    assert lifted == {"event": "reinstated", "latched_by": "trader"}
+    assert lifted == {"event": "reinstated", "latched_by": "trader", "still_latched": []}
 
 
 @pytest.mark.parametrize(("scope", "name"), [("venue", "XLIT9"), ("symbol", "BTCUSD"), ("parent", "P")])

@@ -50,7 +50,6 @@ def test_the_one_identity_that_may_do_it_need_not_be_named() -> None:
         (1000, {"identity": "root"}, "uid 1000 may not speak as root"),
         (1000, {"cmd": "reinstate"}, "trader has not the role reinstate"),
         (2000, {"identity": None}, "uid 2000 has not the role kill"),
-        (1000, {"identity": None}, "uid 1000 may be trader or officer: say which with --identity"),
         (1000, {"cmd": "halt"}, "cmd 'halt' is not one of kill, suspend, reinstate, status, parents, orders"),
         (1000, {"cmd": None}, "cmd '' is not one of"),
         (1000, {"scope": "desk"}, "scope 'desk' is not one of all, venue, symbol, parent"),
@@ -229,6 +228,14 @@ async def test_no_router_a_stranger_and_a_router_that_dies_are_control_errors(tm
         with pytest.raises(ControlError, match=reason):
             await asked(path, KILL)
     server.close()
+
+
+def test_a_kill_does_not_wait_for_a_name_but_a_reinstatement_does() -> None:
+    assert parsed(1000, identity=None).identity == "trader"
+    both = tuple(Operator(identity=name, uid=7, roles=("reinstate",)) for name in ("ann", "bob"))
+    line = json.dumps({"cmd": "reinstate", "scope": "all", "name": "", "reason": "over"}).encode()
+    with pytest.raises(CommandRefused, match="uid 7 may be ann or bob: say which with --identity"):
+        parse_command(line, 7, both)
 
 
 async def test_a_kill_whose_latch_is_not_on_disk_is_not_wholly_done(tmp_path: Path) -> None:

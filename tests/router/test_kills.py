@@ -104,7 +104,7 @@ def test_a_suspend_leaves_orders_alone_and_a_second_identity_lifts_it() -> None:
     assert rig.told(8)[-1]["event"] == "refused"
     assert "second identity" in rig.told(8)[-1]["reason"]
     rig.operator(9, "reinstate", who="risk-officer")
-    assert rig.told(9) == [{"event": "reinstated", "latched_by": "trader"}]
+    assert rig.told(9) == [{"event": "reinstated", "latched_by": "trader", "still_latched": []}]
     rig.operator(10, "reinstate", who="risk-officer")
     assert "nothing is latched" in rig.told(10)[-1]["reason"]
     assert [r.json()["event"] for r in rig.records() if r.kind is Kind.LATCH] == ["latch", "reinstate"]

@@ -46,8 +46,8 @@ def test_a_split_takes_the_best_price_after_fees_first(
     assert used == order[: len(used)]
     for v in used[:-2]:
         assert out[v] == max(shown[v], least)
-    if lots >= least and len(used) < len(order):
-        assert total == lots
+    if len(used) < len(order):
+        assert lots - total < least  # what no order may be
 
 
 @given(quantities, st.integers(1, 300), st.integers(1, 10))

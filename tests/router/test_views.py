@@ -27,7 +27,7 @@ def test_status_shows_sessions_books_latches_and_how_much_is_open() -> None:
     assert status["sessions"]["SLUICE-OE>XLIT1"]["state"] == "active"
     assert status["sessions"]["SLUICE-MD>XLIT2"]["state"] == "disconnected"
     assert status["books"][SYMBOL]["venues"] == {"XLIT1": "live", "XLIT2": "quarantined", "XDRK": "empty"}
-    assert (status["books"][SYMBOL]["bid_px"], status["books"][SYMBOL]["ask_px"]) == (1_238_000, 1_238_002)
+    assert (status["books"][SYMBOL]["bid"], status["books"][SYMBOL]["ask"]) == ("6190", "6190.01")
     assert [(latch["kind"], latch["name"], latch["mode"]) for latch in status["latches"]] == [
         ("venue", "XDRK", "halt")
     ]
@@ -40,10 +40,14 @@ def test_parents_and_orders_are_shown_with_their_quantities() -> None:
     (parent,) = rig.engine.view("parents")
     assert (parent["parent_id"], parent["cl_ord_id"], parent["side"]) == ("SL1-P1", "D1", "BUY")
     assert (parent["qty_lots"], parent["filled_lots"], parent["average_nanos"]) == (10 * BTC, 30, ASK)
-    assert (parent["state"], parent["fallback_decisions"]) == ("active", 0)
+    assert (parent["quantity"], parent["filled"], parent["average"]) == ("10", "0.0000003", "6190.01")
+    assert (parent["state"], parent["latch"], parent["fallback_decisions"]) == ("active", "", 0)
+    rig.operator(1, "suspend", "parent", "SL1-P1")
+    assert rig.engine.view("parents")[0]["latch"] == "suspend parent SL1-P1"
     (order,) = rig.engine.view("orders")
     assert (order["cl_ord_id"], order["venue"], order["state"]) == ("SL1-1", "XLIT1", "working")
     assert (order["qty_lots"], order["cum_lots"], order["price_nanos"]) == (BTC, 30, BID)
+    assert (order["quantity"], order["filled"], order["price"]) == ("1", "0.0000003", "6190")
 
 
 def test_what_has_ended_is_a_parent_still_and_an_order_no_more() -> None:

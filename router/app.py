@@ -1,8 +1,8 @@
-"""The composition root of the daemon: sockets, clock, disk and policies around one engine.
+"""The daemon's shell around one engine: event loop, timers, signals, and the order of things.
 
-Everything that touches the world is made here and handed in, so that the simulation runs the same shell. The
-order of things for each input is fixed: engine, journal to disk, bytes to the wire. On wall time a link's
-bytes are handled as they come; in lock-step the clock link says when (router/lockstep.py).
+For each input that order is fixed: engine, journal to disk, bytes to the wire. On wall time a link's bytes
+are handled as they come; in lock-step the clock link says when (router/lockstep.py). Clock, network, disk and
+chance are handed in (router/daemon.py), so that a simulation runs this same shell.
 """
 
 from __future__ import annotations
@@ -19,30 +19,24 @@ from functools import partial
 from typing import Any
 
 import structlog
-import uvloop
 
 from risk.errors import SettingsError
 from risk.instrument import ReferenceData
-from router import actions, book, features
-from router.clock import Clock, SteppedClock, SystemClock
+from router.clock import Clock, SteppedClock
 from router.config import EngineConfig
 from router.connections import Connections
 from router.console import Console
 from router.control import Answer, Command, CommandRefused, ControlServer
 from router.engine import Engine
-from router.feeds import fix as feed
-from router.fix import warm as fix_warm
 from router.fix.codec import Framer
 from router.guard import Guard
+from router.identity import OrderIds
 from router.inference import Inference
-from router.journalfile import JournalFile, OrderIds, StateLock
-from router.link import Backoff, Link, Listener, Network, TcpNetwork
+from router.journalfile import JournalFile
+from router.link import Backoff, Link, Listener, Network
 from router.lockstep import Participant
-from router.policy import Policy, load_all, read_policies
-from router.recovery import Replay
-from router.routing import best, target
+from router.policy import Policy
 from router.settings import MS, Settings
-from router.startup import engine_config
 
 log = structlog.get_logger()
 
@@ -399,60 +393,3 @@ class App:
             if loop.time() - collected_s >= COLLECT_S:
                 gc.collect(1)
                 collected_s = loop.time()
-
-
-def run(settings: Settings) -> int:
-    """Builds the daemon from its settings, recovers what the journal holds, and serves until it is stopped.
-
-    A SIGUSR1 that comes before it serves is kept, and kills as soon as there is something to kill.
-    SettingsError, AlreadyRunning, JournalError and OSError are the operator's to mend.
-    """
-    early: list[int] = []
-    signal.signal(signal.SIGUSR1, lambda number, _: early.append(number))
-    lock = StateLock(settings.daemon.state_dir)
-    try:
-        policies = load_all(read_policies(settings.files.policies))
-        config, reference = engine_config(settings, policies, 1)
-        warm()
-        daemon = settings.daemon
-        counter = daemon.state_dir / "clordid"
-        try:
-            ids = OrderIds(daemon.clordid_prefix, counter, daemon.clordid_block)
-        except ValueError:
-            prefix = f"daemon.clordid_prefix = {daemon.clordid_prefix!r}"
-            raise SettingsError(f"{settings.path}: {prefix}: {counter} is not its order counter") from None
-        settings.journal.dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-        replay = Replay()
-        journal = JournalFile(
-            settings.journal.dir / "router.journal",
-            replay.feed,
-            allocate_bytes=settings.journal.allocate_mib << 20,
-            reserve_bytes=settings.journal.reserve_mib << 20,
-        )
-        if replay.records:
-            log.info("journal replayed", records=replay.records, torn_bytes=journal.torn_bytes)
-            ids.observed(replay.last_order_id)
-        replay.engine.attach(journal.writer)
-        clock: Clock = SteppedClock(replay.last_ns) if settings.lockstep else SystemClock()
-        randomness = random.Random(daemon.seed)
-        config = config.model_copy(update={"first_order_number": ids.next_number})
-        network = TcpNetwork()
-        app = App(
-            settings, replay.engine, journal, ids, policies, clock, network, randomness, config, reference
-        )
-        app.kill_wanted = bool(early)
-        try:
-            return uvloop.run(app.serve())
-        finally:
-            if app.is_broken:
-                journal.abandon()
-            else:
-                log.info("journal closed", sha256=journal.close())
-    finally:
-        lock.release()
-
-
-def warm() -> None:
-    """Compiles every kernel of the daemon, or loads it from the cache, before anything waits for it."""
-    for module in (fix_warm, book, feed, features, target, best, actions):
-        module.warm()

@@ -17,8 +17,9 @@ import typer
 from risk.errors import SettingsError
 from router.clock import SystemClock
 from router.control import ControlError, ask
+from router.identity import AlreadyRunning
 from router.journal import JournalError, Kind, Record
-from router.journalfile import AlreadyRunning, Follower, records
+from router.journalfile import Follower, records
 from router.journalfile import verify as verify_journal
 from router.lockstep import LockstepError
 from router.settings import Settings, load
@@ -75,7 +76,7 @@ def run(settings: SettingsOption = DEFAULT_SETTINGS) -> None:
     SIGUSR1 halts everything and latches, as `router kill --all` does.
     """
     loaded = load(settings)
-    daemon = importlib.import_module("router.app")  # heavy: only this command needs it
+    daemon = importlib.import_module("router.daemon")  # heavy: only this command needs it
     raise typer.Exit(daemon.run(loaded))
 
 

@@ -8,14 +8,15 @@ from pathlib import Path
 from fixsim.bench.client import INSTRUMENTS, parent_order, report_of
 from fixsim.bench.settings import HEARTBEAT_S, STRATEGY, BenchError, Setup
 from fixsim.bench.walk import LOTS, Walk
-from router.app import warm
 from router.core import Port
+from router.daemon import warm
 from router.engine import Engine
 from router.fix import events, tags
 from router.fix.codec import Framer, Message
 from router.fix.messages import MarketDataRequest, NewOrderSingle
 from router.fix.session import Session, SessionConfig
-from router.journalfile import JournalFile, OrderIds
+from router.identity import OrderIds
+from router.journalfile import JournalFile
 from router.policy import Policy, load_all, read_policies
 from router.records import Answer, AnswerStatus
 from router.settings import load

@@ -15,7 +15,8 @@ from router.clock import SteppedClock
 from router.control import Command, CommandRefused
 from router.engine import Engine
 from router.fix.codec import Framer
-from router.journalfile import JournalFile, OrderIds, records
+from router.identity import OrderIds
+from router.journalfile import JournalFile, records
 from router.link import Link, Listener
 from router.recovery import Replay
 from router.startup import engine_config

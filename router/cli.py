@@ -303,6 +303,9 @@ def _print_answer(answer: dict[str, Any]) -> None:
             typer.echo(f"{parent_id}  {what}  {answer['state']}{stopped}  (desk's {answer['cl_ord_id']})")
         case {"event": "status"}:
             _print_status(answer)
+        case {"event": "reinstated", "latched_by": identity, "still_latched": left}:
+            still = f"; STILL LATCHED: {', '.join(left)}" if left else ""
+            typer.echo(f"reinstated what {identity} had latched{still}")
         case {"event": "completed"}:
             unconfirmed = answer.get("unconfirmed") or []
             named = f"NOT CONFIRMED: {', '.join(unconfirmed)}" if unconfirmed else "every order is confirmed"

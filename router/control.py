@@ -225,6 +225,8 @@ def ask(path: Path, request: dict[str, str], on_answer: Callable[[Answer], None]
             return status
         if answer["event"] == "completed":
             status = 1 if answer.get("unconfirmed") or not durable else 0
+        elif answer["event"] == "reinstated":
+            status = 1 if answer.get("still_latched") else 0
         elif answer["event"] == "latched":
             durable = bool(answer["durable"])
             status = status if durable else 1

@@ -244,3 +244,11 @@ async def test_a_kill_whose_latch_is_not_on_disk_is_not_wholly_done(tmp_path: Pa
     await server.start()
     assert (await asked(server.path, KILL))[0] == 1
     await server.close()
+
+
+async def test_a_reinstatement_that_leaves_a_latch_is_not_wholly_done(tmp_path: Path) -> None:
+    answer = {"event": "reinstated", "latched_by": "ann", "still_latched": ["halt by bob"]}
+    server = ControlServer(tmp_path / "control.sock", ME, Router(answer).perform)
+    await server.start()
+    assert (await asked(server.path, KILL | {"cmd": "reinstate", "identity": "officer"}))[0] == 1
+    await server.close()

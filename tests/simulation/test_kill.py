@@ -58,7 +58,7 @@ def test_with_healthy_venues_every_order_is_confirmed_and_nothing_leaves_until_r
         refused = world.operator("reinstate", scope, name, who)
         assert world.told[refused][-1]["event"] == "refused"
     lifted = world.operator("reinstate", scope, name, "risk-officer")
-    assert world.told[lifted] == [{"event": "reinstated", "latched_by": "trader"}]
+    assert world.told[lifted] == [{"event": "reinstated", "latched_by": "trader", "still_latched": []}]
     at = len(world.wire)
     world.pass_time(8)
     assert orders_since(world, at)

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from router import settings as router_settings
-from router.app import App
+from router.app import BROKEN, App
 from router.clock import SteppedClock
 from router.control import Command, CommandRefused
 from router.engine import Engine
 from router.fix.codec import Framer
 from router.identity import OrderIds
+from router.journal import Kind
 from router.journalfile import JournalFile, records
 from router.link import Link, Listener
 from router.recovery import Replay
@@ -99,3 +100,24 @@ async def test_the_first_step_dials_every_session_that_we_begin(house: House) ->
     due = house.app.deadline_ns()
     assert due is not None
     assert due > START
+
+
+async def test_a_broken_invariant_stops_at_once_and_the_journal_ends_before_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.app._done = asyncio.get_running_loop().create_future()
+    await house.app.step(START)
+    kept = len(list(records(house.path)))
+
+    def broken(*_: object) -> None:
+        house.journal.writer.append(Kind.NOTE, START, b"{}")
+        raise ValueError("an invariant")
+
+    monkeypatch.setattr(house.engine, "operator", broken)
+    house.app._stop_trading("kill", "signal", "a test")
+    assert house.app._done.result() == BROKEN
+    assert house.app.is_broken
+    dials = house.network.dials
+    await house.app.step(START + 60 * 10**9)
+    assert house.network.dials == dials, "nothing goes on after it"
+    assert len(list(records(house.path))) == kept

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Coroutine
 from typing import Any
 
 import pytest
 
+from router import console
 from router.actions import JOIN, encode
 from router.console import BOUND, Console
 from router.control import Answer, Command, CommandRefused
@@ -164,3 +166,15 @@ async def test_a_listener_that_does_not_listen_still_gets_the_closing_line() -> 
     answers = [await first, *[answer async for answer in listening]]
     assert len(answers) == BOUND
     assert answers[-1] == {"event": "completed"}
+
+
+async def test_a_disk_that_hangs_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    room, free = Room(), threading.Event()
+    monkeypatch.setattr(console, "SYNC_S", 0.01)
+    monkeypatch.setattr(room.console, "_sync", lambda: free.wait(5))
+    answers = await room.says("kill")
+    free.set()
+    (latched,) = (answer for answer in answers if answer["event"] == "latched")
+    assert latched["durable"] is False
+    assert "has not answered" in latched["error"]
+    assert answers[-1]["event"] == "completed"

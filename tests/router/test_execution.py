@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -619,3 +620,18 @@ def test_reports_and_questions_read_back_as_they_were_meant() -> None:
     assert (question.cl_ord_id, question.symbol, question.side) == (order.cl_ord_id, SYMBOL, Side.BUY)
     assert question.order_id == f"V-{order.cl_ord_id}"
     assert isinstance(rig.reports()[0], ExecutionReport)
+
+
+@pytest.mark.parametrize("wrong", ["venue", "side"])
+def test_a_report_that_does_not_fit_its_order_is_not_applied(wrong: str) -> None:
+    rig, order = resting()
+    before = rig.reserved()
+    if wrong == "venue":
+        rig.fill(order, LIT2, 60)
+    else:
+        rig.fill(replace(order, side=Side.SELL), LIT1, 60)
+    assert rig.child(order).cum_lots == 0
+    assert rig.reserved() == before
+    assert any("not touched" in text for text in rig.alerts)
+    rig.fill(order, LIT1, 60)
+    assert rig.child(order).cum_lots == 60

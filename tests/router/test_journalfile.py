@@ -305,3 +305,31 @@ def test_a_follower_reads_again_what_the_writer_overtook(
     else:
         assert [record.time_ns for record in follower.poll()] == [0, 1, 2]
     journal.close()
+
+
+def test_a_sync_does_not_say_durable_of_what_is_in_memory_only(path: Path) -> None:
+    disk = FaultyDisk()
+    journal = opened(path, disk)
+    disk.write_error = errno.ENOSPC
+    journal.append(Kind.LATCH, 1, b"{}", urgent=True)
+    with pytest.raises(JournalFull):
+        journal.flush()
+    with pytest.raises(JournalFull, match="bytes wait for space"):
+        journal.sync()
+    disk.write_error = 0
+    journal.flush()
+    journal.sync()
+    journal.close()
+
+
+def test_an_abandoned_journal_keeps_what_was_flushed_and_nothing_else(path: Path) -> None:
+    journal = opened(path)
+    journal.append(Kind.NOTE, 1, b"{}")
+    journal.flush()
+    journal.append(Kind.NOTE, 2, b"{}")
+    journal.abandon()
+    assert [record.time_ns for record in records(path)] == [1]
+    again = opened(path)
+    again.append(Kind.NOTE, 3, b"{}")
+    again.close()
+    assert [record.time_ns for record in records(path) if record.kind is Kind.NOTE] == [1, 3]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from risk.kill import ALL, Mode
 from router.actions import JOIN, NULL, encode
 from router.fix.messages import OrdStatus
 from router.journal import Kind
-from router.orders import ChildState
+from router.orders import Child, ChildState
 from tests.router.rig import BTC, LIT1, LIT2, Rig
 
 
@@ -163,3 +165,25 @@ def test_a_drain_cancels_everything_and_leaves_no_latch() -> None:
     assert rig.told(7)[-1]["unconfirmed"] == []
     assert rig.core.gate.kill.latches == ()
     assert [r for r in rig.records() if r.kind is Kind.LATCH] == []
+
+
+def test_one_cancel_that_fails_keeps_no_other_from_leaving(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig()
+    for name, slot in (("D1", LIT1), ("D2", LIT2)):
+        rig.want = encode(10, JOIN, slot + 1)
+        rig.parent(name=name)
+    first, second = rig.core.orders.live()
+    cancel = rig.engine.execution.cancel
+
+    def failing(child: Child, *, kill: bool = False) -> bool:
+        if child is first:
+            raise OSError("no number to be had")
+        return cancel(child, kill=kill)
+
+    monkeypatch.setattr(rig.engine.execution, "cancel", failing)
+    rig.operator(7, "kill")
+    assert [request.orig_cl_ord_id for slot in (LIT1, LIT2) for request in rig.cancels(slot)] == [
+        second.cl_ord_id
+    ]
+    assert any(f"cancel of {first.cl_ord_id} failed" in text for text in rig.alerts)
+    assert rig.core.gate.kill.blocks("XLIT1", "BTC-USD", "") is not None

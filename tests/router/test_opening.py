@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
+from risk.errors import SettingsError
+from router.actions import JOIN, encode
 from router.core import PortKind
+from router.fix.codec import encode as wire_encode
+from router.fix.session import Session, SessionConfig
 from router.marketdata import State
 from tests.router.rig import BTC, LIT1, SYMBOL, Rig
 
@@ -60,3 +66,31 @@ def test_reports_that_wait_for_a_desk_wait_on_and_messages_to_venues_do_not() ->
     assert len(waiting) == 1
     core = rig.core
     assert len(core.ports[rig.port(LIT1)].outbox) == 0
+
+
+def test_settings_that_do_not_fit_what_is_open_are_refused_and_leave_no_record() -> None:
+    rig = Rig()
+    rig.want = encode(10, JOIN, LIT1 + 1)
+    rig.parent()
+    assert rig.core.orders.live()
+    config, core, written = rig.core.config, rig.core, rig.engine._journal.index
+    lit1, lit2, *rest = config.venues
+    moved = (lit1.model_copy(update={"slot": 1}), lit2.model_copy(update={"slot": 0}), *rest)
+    for changes, says in (
+        ({"venues": moved}, "XLIT1 is slot 1, and was slot 0"),
+        ({"venues": (lit2, *rest)}, "XLIT1 is not in the settings"),
+        ({"symbols": ("ETH-USD",)}, "BTC-USD is missing, and parent SL1-P1 is open"),
+    ):
+        with pytest.raises(SettingsError, match=says):
+            rig.engine.start(config.model_copy(update=changes), core.ids, rig.now)
+    assert rig.engine._journal.index == written
+    assert rig.engine.core is core
+
+
+def test_a_session_whose_settings_change_keeps_its_numbers_and_what_it_may_have_to_send_again() -> None:
+    old = Session(SessionConfig("S", "acceptor", "A", "B", resend=frozenset({b"8"})))
+    old.restore_sent(wire_encode(b"FIX.4.4", b"8", 1, b"A", b"B", 0, b"37=1\x0117=2\x01"))
+    fresh = Session(SessionConfig("S", "acceptor", "A", "B", heart_bt_int_s=7, resend=frozenset({b"8"})))
+    fresh.inherit(old)
+    assert (fresh.next_out, fresh.next_in) == (2, 1)
+    assert [type(part).__name__ for part in fresh._store.answer(1, 1)] != ["GapFill"]

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from risk.order import NewOrder, OrdType, Side, TimeInForce
+from router import orders
 from router.orders import (
     LIVE,
     TRANSITIONS,
@@ -161,3 +162,21 @@ def test_whatever_happens_the_quantities_add_up(moves: list[tuple[ChildEvent, in
         assert (order in table.live()) == (order.state in LIVE)
         assert (order.state is ChildState.FILLED) == (order.leaves == 0)
         assert order.notional == 6_000 * order.cum_lots
+
+
+def test_a_venue_that_begins_its_exec_ids_again_loses_no_fill() -> None:
+    first, second = child("SL1"), child("SL2")
+    table = table_with(first, second)
+    assert table.trade(first, "E1", 40, 6_000, 0)
+    assert table.trade(second, "E1", 40, 6_000, 0)
+    assert not table.trade(second, "E1", 40, 6_000, 0)
+
+
+def test_only_so_many_exec_ids_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orders, "EXEC_IDS_KEPT", 2)
+    order = child()
+    table = table_with(order)
+    for name in ("E1", "E2", "E3"):
+        assert table.trade(order, name, 10, 6_000, 0)
+    assert not table.trade(order, "E3", 10, 6_000, 0)
+    assert len(table._exec_ids) == 2

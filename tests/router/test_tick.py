@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from risk.gate import Approved
 from risk.order import NewOrder, OrdType, Side, TimeInForce
+from router import tick
 from router.actions import CROSS, FIRST, JOIN, MID, NULL, WITHDRAW, A, Slice, diff, encode, plan
 from router.features import ROUND_LOTS
 from router.fix.messages import OrdStatus
@@ -379,3 +380,14 @@ def test_a_child_that_the_gate_refuses_is_journalled_with_the_rule() -> None:
     refused = [r.payload.decode() for r in rig.records() if r.kind is Kind.VERDICT]
     assert any(line.startswith("refused|") and "repeats" in line for line in refused)
     assert rig.reserved()[1] == sum(c.leaves for c in rig.core.orders.live())
+
+
+def test_a_parent_with_too_many_live_children_asks_for_nothing_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tick, "LIVE_MAX", 0)
+    rig = Rig()
+    rig.want = encode(10, JOIN, LIT1 + 1)
+    rig.parent()
+    assert len(rig.core.orders.live()) == 1
+    asked = rig.work.decision
+    rig.run(3)
+    assert rig.work.decision == asked

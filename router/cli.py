@@ -300,6 +300,7 @@ def _print_answer(answer: dict[str, Any]) -> None:
         case {"event": "parent", "parent_id": parent_id, "latch": latch}:
             what = "{side} {filled} of {quantity} {symbol}, average {average}".format(**answer)
             stopped = f", latched: {latch}" if latch else ""
+            stopped += ", NO FURTHER ORDERS: cancel it" if answer["is_shut"] else ""
             typer.echo(f"{parent_id}  {what}  {answer['state']}{stopped}  (desk's {answer['cl_ord_id']})")
         case {"event": "status"}:
             _print_status(answer)

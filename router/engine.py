@@ -14,6 +14,7 @@ from typing import Any
 from risk.gate import Gate
 from risk.instrument import Instrument
 from risk.limits import Limits
+from risk.order import NewOrder
 from router.book import TOUCH
 from router.config import EngineConfig
 from router.core import Core, OrderIds, Port, PortKind
@@ -184,8 +185,18 @@ class Engine:
         if not child.is_live:
             self.ticker.child_ended(child)
 
-    def forgotten(self, text: str) -> None:
-        self.kills.suspend_all(text)
+    def forgotten(self, order: NewOrder) -> None:
+        """Whose it was cannot be known: every open parent that it may have worked for gets no further child,
+        also after a person has reinstated (invariant 2); the desk cancels it, and sends what is still wanted.
+        """
+        core = self.running
+        self.kills.suspend_all(f"{order.venue} holds {order.cl_ord_id}, which is ours and not known here")
+        for work in core.active_parents():
+            parent = work.parent
+            if (parent.symbol, parent.side) == (order.symbol, order.side) and not work.is_shut:
+                work.is_shut = True
+                core.gate.parent_closed(parent.parent_id)
+                core.alert(f"parent {parent.parent_id} gets no further order: {order.cl_ord_id} may be its")
 
     # Inside.
 
@@ -357,7 +368,7 @@ class Engine:
             live = core.orders.live(work.parent.parent_id)
             # The ledger adds what the live children have done, as they are adopted.
             core.gate.adopt_parent(work.parent, work.filled_lots - sum(child.cum_lots for child in live))
-            if work.is_ended:
+            if work.is_ended or work.is_shut:
                 core.gate.parent_closed(work.parent.parent_id)
         for child in core.orders.live():
             core.gate.adopt(child.order, child.cum_lots)

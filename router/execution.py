@@ -33,7 +33,7 @@ class Listener(Protocol):
 
     def changed(self, child: Child) -> None: ...
 
-    def forgotten(self, text: str) -> None:
+    def forgotten(self, order: NewOrder) -> None:
         """A venue knows an order of ours that we do not: nothing new until a person has looked."""
 
 
@@ -272,7 +272,7 @@ class Execution:
         )
         child = Child(order, report.cl_ord_id, port.venue, None, order.side.sign, order.qty_lots, core.now_ns)
         core.orders.add(child)
-        self._listener.forgotten(f"{order.venue} holds {order.cl_ord_id}, which is ours and not known here")
+        self._listener.forgotten(order)
         core.gate.exposure.adopt(order, 0)  # not by Gate.adopt: a stranger's number must not move our counter
         if is_live:
             self.cancel(child, kill=True)

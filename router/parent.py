@@ -62,6 +62,7 @@ class ParentWork:
     fallback_decisions: int = 0
     policy_failures: int = 0
     policy_off: bool = False
+    is_shut: bool = False  # a venue holds an order that may have been its own: no further child, ever
     cancel_cl_ord_id: str = ""  # the desk's cancel request, to be named in the closing report
 
     @property

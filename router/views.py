@@ -70,6 +70,7 @@ def _parent(core: Core, work: ParentWork) -> dict[str, Any]:
         "average_nanos": work.average_nanos,
         "state": work.state.value,
         "latch": "" if latch is None or work.is_ended else f"{latch.mode.value} {latch.scope}",
+        "is_shut": work.is_shut,
         "strategy": parent.strategy,
         "fallback_decisions": work.fallback_decisions,
         "policy_off": work.policy_off,

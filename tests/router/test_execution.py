@@ -310,19 +310,23 @@ def test_a_live_order_with_our_prefix_that_we_do_not_know_is_adopted_and_cancell
     rig.run(2)
     assert rig.orders(LIT1)[-1].cl_ord_id == order.cl_ord_id  # nothing new until a person has looked
     rig.operator(1, "reinstate")
-    rig.run(2)  # and a number that we have not given out yet stops nothing of ours
+    rig.run(2)
+    assert rig.orders(LIT1)[-1].cl_ord_id == order.cl_ord_id  # whose it was is not known: invariant 2
+    rig.parent(9 * BTC, name="D2")  # a number that we have not given out yet stops nothing of ours
     assert rig.orders(LIT1)[-1].cl_ord_id not in (order.cl_ord_id, lost.cl_ord_id)
+    rig.restart()
+    assert rig.core.gate.exposure.parents["SL1-P1"].closed
+    assert not rig.core.gate.exposure.parents["SL1-P2"].closed
 
 
 def test_a_number_that_a_venue_has_made_up_is_passed_over() -> None:
-    rig, order = resting()
+    rig, _ = resting()
     for number in (2, 4, 6, 8):
         rig.ack(NewOrderSingle(f"SL1-{number}", SYMBOL, Side.BUY, 0, 100, OrdType.LIMIT, BID), LIT1)
     assert len({c.cl_ord_id for c in rig.cancels(LIT1)}) == 4
     rig.operator(1, "reinstate")
     rig.want = TENTH
-    rig.canceled(order, LIT1)
-    rig.run(2)
+    rig.parent(9 * BTC, name="D2")
     sent = [m.get(11) for _, m in rig.sent if m.msg_type in (b"D", b"F")]
     assert len(sent) == len(set(sent)) == 6
     assert not {b"SL1-2", b"SL1-4", b"SL1-6", b"SL1-8"} & set(sent)

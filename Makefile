@@ -79,6 +79,11 @@ lock:  ## resolve pyproject.toml again into requirements.lock
 	   build/lock/bin/uv pip compile --quiet pyproject.toml --extra sim --extra train --extra dev \
 	     --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url; } > build/requirements.lock
 	@mv build/requirements.lock requirements.lock
+	@{ echo "# The engines that 'make bench' runs beside ours, in an environment of their own (build/peers)."; \
+	   echo "# Made by 'make lock'. Not edited by hand."; \
+	   echo "hftbacktest>=2.3" | build/lock/bin/uv pip compile --quiet - --python-version 3.11 \
+	     --generate-hashes --no-header --no-emit-index-url --no-annotate; } > build/peers.lock
+	@mv build/peers.lock requirements-peers.lock
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) $(OUT) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,189 @@
+"""What a script does, as the market runs: asked at each request, report and batch of market data.
+
+Pure: time is market time since the start, passed in. Each fault draws from a stream of its own, so that one
+fault more or less leaves the others' draws alone. Where several faults meet one thing, the first of the file
+that loses or refuses it decides; delays add up. Each of them has then struck, and counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from fixsim.chance import Chance
+from fixsim.faults.script import MOMENTS, REPORTS, REQUESTS, Do, Fault, Script
+
+
+class Meeting(NamedTuple):
+    """What a fault may meet: a request, or a report about an order."""
+
+    venue: str
+    client: str
+    request: str
+    """new, cancel, replace; for a report: that of its order, new."""
+    side: str
+    """buy or sell."""
+    symbol: str
+    account: str
+    qty_lots: int
+
+
+class Fate(NamedTuple):
+    """What becomes of a request or a report."""
+
+    delay_ns: int = 0
+    lost: bool = False
+    refused: str | None = None
+    """The text it is refused with."""
+    again_ns: int | None = None
+    """A copy leaves so much later."""
+    passed_ns: int | None = None
+    """It waits until the next report to its client has left, at most so long."""
+
+
+class Act(NamedTuple):
+    """Something that a fault does to a venue by itself, now."""
+
+    do: Do
+    venue: str | None
+    fault: Fault
+    number: int
+    """Of the fault, in the file."""
+    over: bool
+    """The end of a period (resume, uncross, take back); otherwise its beginning, or its moment."""
+
+
+@dataclass(slots=True)
+class _State:
+    fault: Fault
+    chance: Chance
+    times: int = 0
+
+    def strikes(self) -> bool:
+        """Whether it happens this time, counted if it does."""
+        if self.fault.at_most is not None and self.times >= self.fault.at_most:
+            return False
+        if not self.chance.happens(self.fault.share):
+            return False
+        self.times += 1
+        return True
+
+
+class Faults:
+    """A script at work from `start_ns`, on the clock that the calls are given."""
+
+    def __init__(self, script: Script, start_ns: int = 0) -> None:
+        self.script = script
+        self._start_ns = start_ns
+        self._states = [_State(f, Chance(script.seed, number)) for number, f in enumerate(script.fault)]
+        self._acts = sorted(self._schedule(), key=lambda item: item[0])
+        self._next = 0
+
+    def _schedule(self) -> list[tuple[int, Act]]:
+        acts = []
+        for number, fault in enumerate(self.script.fault):
+            if fault.do in REQUESTS or fault.do in REPORTS:
+                continue
+            acts.append((self._start_ns + fault.from_ns, Act(fault.do, fault.venue, fault, number, False)))
+            if fault.do not in MOMENTS and fault.until_ns is not None:
+                end_ns = self._start_ns + fault.until_ns
+                acts.append((end_ns, Act(fault.do, fault.venue, fault, number, True)))
+        return acts
+
+    # -- what happens of itself -------------------------------------------------------------------
+
+    def deadline_ns(self) -> int | None:
+        """When the next act is due; None: none is left."""
+        return self._acts[self._next][0] if self._next < len(self._acts) else None
+
+    def due(self, now_ns: int) -> list[Act]:
+        """The acts due by now, each once, in order of time and then of the file."""
+        due = []
+        while self._next < len(self._acts) and self._acts[self._next][0] <= now_ns:
+            due.append(self._acts[self._next][1])
+            self._next += 1
+        return due
+
+    def strikes(self, act: Act, met: Meeting) -> bool:
+        """Whether an act on orders or fills (cancel, bust, correct, restate) strikes this one."""
+        return _meets(act.fault, met) and self._states[act.number].strikes()
+
+    # -- what is asked ----------------------------------------------------------------------------
+
+    def request(self, met: Meeting, now_ns: int) -> Fate:
+        """A request has arrived at a venue."""
+        delay_ns = 0
+        for state in self._at(met, now_ns, REQUESTS):
+            fault = state.fault
+            if fault.do is Do.LOSE:
+                return Fate(delay_ns, lost=True)
+            if fault.do is Do.REJECT:
+                return Fate(delay_ns, refused=fault.text or "refused by a fault script")
+            delay_ns += _drawn(state)
+        return Fate(delay_ns)
+
+    def report(self, met: Meeting, now_ns: int) -> Fate:
+        """A report is about to leave."""
+        fate = Fate()
+        for state in self._at(met, now_ns, REPORTS):
+            fault = state.fault
+            if fault.do is Do.LOSE_REPORTS:
+                return Fate(fate.delay_ns, lost=True)
+            drawn = _drawn(state)
+            if fault.do is Do.DELAY_REPORTS:
+                fate = fate._replace(delay_ns=fate.delay_ns + drawn)
+            elif fault.do is Do.DUPLICATE:
+                fate = fate._replace(again_ns=drawn)
+            else:
+                fate = fate._replace(passed_ns=drawn)
+        return fate
+
+    def stale_until(self, venue: str, now_ns: int) -> int | None:
+        """Until when a venue's market data is held; None: it leaves."""
+        ends = [
+            self._start_ns + fault.until_ns
+            for fault in self.script.fault
+            if fault.do is Do.STALE and fault.venue in (None, venue) and fault.until_ns is not None
+            and self._start_ns + fault.from_ns <= now_ns < self._start_ns + fault.until_ns
+        ]  # fmt: skip
+        return max(ends, default=None)
+
+    def counts(self) -> list[int]:
+        """How often each fault has struck; 0 for those of a venue."""
+        return [state.times for state in self._states]
+
+    def _at(self, met: Meeting, now_ns: int, kinds: tuple[Do, ...]) -> list[_State]:
+        since_ns = now_ns - self._start_ns
+        return [
+            state
+            for state in self._states
+            if state.fault.do in kinds and _open(state.fault, since_ns) and _meets(state.fault, met)
+            and state.strikes()
+        ]  # fmt: skip
+
+
+def _open(fault: Fault, since_ns: int) -> bool:
+    return fault.from_ns <= since_ns and (fault.until_ns is None or since_ns < fault.until_ns)
+
+
+def _meets(fault: Fault, met: Meeting) -> bool:
+    if fault.venue not in (None, met.venue):
+        return False
+    orders = fault.orders
+    wanted = (
+        (orders.side, met.side),
+        (orders.request, met.request),
+        (orders.symbol, met.symbol),
+        (orders.client, met.client),
+        (orders.account, met.account),
+    )
+    if any(asked is not None and asked != found for asked, found in wanted):
+        return False
+    if orders.at_least_lots is not None and met.qty_lots < orders.at_least_lots:
+        return False
+    return orders.at_most_lots is None or met.qty_lots <= orders.at_most_lots
+
+
+def _drawn(state: _State) -> int:
+    assert state.fault.by is not None
+    return state.chance.between(*state.fault.by)

@@ -2,13 +2,13 @@
 deadline.
 
 A request waits its venue's order latency before the engine sees it, a report its report latency before it
-leaves, market data likewise. What is due at one instant happens in this order: the recording, then what
-waits in the heap in the order it was put there, the dark venues following the midpoint at every turn; then
-each lit venue publishes what changed. Two exchanges given the same calls produce the same messages, byte
-for byte.
+leaves, market data likewise. What is due at one instant happens in this order: the flow (a recording, or
+what a model draws; see fixsim/flow/source.py), then what waits in the heap in the order it was put there, the
+dark venues following the midpoint at every turn; then each lit venue publishes what changed. Two exchanges
+given the same calls produce the same messages, byte for byte.
 
-Market time is the recording's. `origin_ns` is what the caller's clock says at the market's start and
-`speed` how fast the market runs by it: in lock-step the two are the recording's own time and 1.
+Market time is the flow's. `origin_ns` is what the caller's clock says at the market's start and
+`speed` how fast the market runs by it: in lock-step the two are the flow's own time and 1.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from fixsim.books import DarkMarket, LitBook, LitMarket, depth_of
-from fixsim.matching import Market
+from fixsim.flow.source import Source, from_tape
 from fixsim.orders import Fill, Keys, Reply
 from fixsim.publisher import Published, Publisher
 from fixsim.record import Record
@@ -60,16 +60,18 @@ class Exchange:
     def __init__(
         self,
         settings: Settings,
-        tape: Tape,
+        source: Tape | Source,
         sink: Callable[[str], object],
         *,
         origin_ns: int | None = None,
         speed: float = 1.0,
     ) -> None:
-        """`origin_ns` None: the recording's own time. What is before tape.start is in the book at once."""
-        first_ns, last_ns = tape.start_ns, tape.end_ns
-        self.start_ns = settings.tape.start or first_ns
-        self.stop_ns = settings.tape.stop or last_ns
+        """`origin_ns` None: the flow's own time. What is before its start is in the book at once."""
+        if not isinstance(source, Source):
+            ends = {"start_ns": settings.tape.start, "stop_ns": settings.tape.stop}
+            source = from_tape(source, len(settings.lit), **ends)
+        market, self._flow = source.market, source.flow
+        self.start_ns, self.stop_ns = source.start_ns, source.stop_ns
         self._origin_ns = self.start_ns if origin_ns is None else origin_ns
         self._speed = Fraction(speed).limit_denominator(1_000_000)
         self.end_ns = self._wall(self.stop_ns)
@@ -80,7 +82,6 @@ class Exchange:
         self._pushed = 0
         self._out: list[Out] = []
 
-        market = Market.for_tape(tape, venues=len(settings.lit))
         max_px = MAX_NANOS // (settings.instrument.tick_nanos // 2)
         self.publishers = [
             Publisher(settings.instrument, depth_of(market, index, max_px))
@@ -102,13 +103,13 @@ class Exchange:
                 made = Venue(venue, settings.instrument, dark, self.record, keys)
                 self._dark.append((made, dark))
             self.venues[venue.name] = made
-        market.step_until(self.start_ns - 1)
+        self._flow.step_until(self.start_ns - 1)
         self.lit.settle()
         for publisher in self.publishers:
             publisher.flush()
         self.lit.touched.clear()
         self._mid_px = self.lit.mid_px()
-        self._tape_ns = self._next_tape_ns()
+        self._flow_ns = self._next_flow_ns()
 
     # -- requests ---------------------------------------------------------------------------------
 
@@ -160,8 +161,8 @@ class Exchange:
     def deadline_ns(self) -> int | None:
         """When something happens next of itself, by the caller's clock; None: nothing is left."""
         due = [self._heap[0][0]] if self._heap else []
-        if self._tape_ns is not None:
-            due.append(self._tape_ns)
+        if self._flow_ns is not None:
+            due.append(self._flow_ns)
         due += [at for _, dark in self._dark if (at := dark.deadline_ns()) is not None]
         return min(due, default=None)
 
@@ -178,9 +179,10 @@ class Exchange:
 
     def _happen(self, at_ns: int) -> None:
         self.now_ns = at_ns
-        if self._tape_ns is not None and self._tape_ns <= at_ns:
-            self.lit.market.step_until(self._market_ns(at_ns))
-            self._tape_ns = self._next_tape_ns()
+        due = self._flow_ns is not None and self._flow_ns <= at_ns
+        self._flow.step_until(min(self._market_ns(at_ns), self.stop_ns))
+        if due:
+            self._flow_ns = self._next_flow_ns()
             for venue, fills in zip(self._lit_venues, self.lit.settle(), strict=True):
                 self._fill(venue, fills, at_ns)
         self._cross_dark(at_ns)
@@ -190,6 +192,8 @@ class Exchange:
                 self._out.append(act)
             else:
                 act(at_ns)
+                self._flow.disturbed()
+                self._flow_ns = self._next_flow_ns()
                 self._cross_dark(at_ns)
         touched, self.lit.touched = self.lit.touched, set()
         for index in sorted(touched):
@@ -240,8 +244,8 @@ class Exchange:
 
     # -- market time and the caller's -------------------------------------------------------------
 
-    def _next_tape_ns(self) -> int | None:
-        market_ns = self.lit.market.next_time_ns
+    def _next_flow_ns(self) -> int | None:
+        market_ns = self._flow.next_time_ns()
         return None if market_ns is None or market_ns > self.stop_ns else self._wall(market_ns)
 
     def _wall(self, market_ns: int) -> int:

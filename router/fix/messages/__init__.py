@@ -7,6 +7,7 @@ from router.fix.messages.marketdata import (
     build_incremental,
     build_snapshot,
 )
+from router.fix.messages.mass import OrderMassCancelReport, OrderMassCancelRequest, OrderMassStatusRequest
 from router.fix.messages.orders import (
     MIDPOINT_PEG,
     NewOrderSingle,
@@ -23,6 +24,16 @@ from router.fix.messages.reports import (
     LastLiquidity,
     OrderCancelReject,
     OrdStatus,
+)
+from router.fix.messages.securities import (
+    Security,
+    SecurityDefinition,
+    SecurityDefinitionRequest,
+    SecurityList,
+    SecurityListRequest,
+    SecurityStatus,
+    SecurityStatusRequest,
+    TradingStatus,
 )
 
 __all__ = [
@@ -41,8 +52,19 @@ __all__ = [
     "OrderCancelReject",
     "OrderCancelReplaceRequest",
     "OrderCancelRequest",
+    "OrderMassCancelReport",
+    "OrderMassCancelRequest",
+    "OrderMassStatusRequest",
     "OrderStatusRequest",
     "Quantum",
+    "Security",
+    "SecurityDefinition",
+    "SecurityDefinitionRequest",
+    "SecurityList",
+    "SecurityListRequest",
+    "SecurityStatus",
+    "SecurityStatusRequest",
+    "TradingStatus",
     "build_incremental",
     "build_snapshot",
     "order_body",

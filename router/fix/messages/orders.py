@@ -15,6 +15,7 @@ from router.fix.codec import Message
 from router.fix.decimals import lots_to_wire, nanos_to_wire, time_to_wire
 from router.fix.messages.fields import (
     CONDITIONALLY_REQUIRED_MISSING,
+    INCORRECT_QUANTITY,
     ORD_TYPES,
     REQUIRED_TAG_MISSING,
     SIDES,
@@ -34,7 +35,7 @@ _ORDER: Final = Layout(
         tags.ORD_TYPE, tags.TIME_IN_FORCE, tags.EXEC_INST, tags.EX_DESTINATION,
         tags.TARGET_STRATEGY_PARAMETERS, tags.ORD_STATUS_REQ_ID,
     ),
-    decimal=(tags.ORDER_QTY, tags.PRICE, tags.TARGET_STRATEGY),
+    decimal=(tags.ORDER_QTY, tags.PRICE, tags.TARGET_STRATEGY, tags.MIN_QTY, tags.MAX_FLOOR),
     time=(tags.TRANSACT_TIME, tags.EFFECTIVE_TIME, tags.EXPIRE_TIME),
 )  # fmt: skip
 
@@ -50,10 +51,20 @@ def _price(fields: Fields, ord_type: OrdType) -> int | None:
     return price
 
 
+def _part(fields: Fields, tag: int, lots_per_unit: int) -> int | None:
+    """A quantity that is a part of the order's, 0 included."""
+    value = fields.lots(tag, lots_per_unit)
+    if value is not None and value < 0:
+        raise FieldError(tag, fields.wire(tag), "is below zero", ord_rej_reason=INCORRECT_QUANTITY)
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class NewOrderSingle:
-    """An order. The last five fields are a parent's, from a desk: start (168), end (126), strategy (847) and
-    whether it must complete (848)."""
+    """An order. `effective_time_ns` (168) to `must_complete` (848) are a parent's, from a desk: start, end,
+    strategy, and whether it must complete. `min_qty_lots`: no fill may be smaller; `max_floor_lots`: as much
+    is shown (0: nothing; None: all).
+    """
 
     MSG_TYPE: ClassVar[bytes] = tags.NEW_ORDER_SINGLE
 
@@ -72,6 +83,8 @@ class NewOrderSingle:
     expire_time_ns: int | None = None
     target_strategy: int | None = None
     must_complete: bool | None = None
+    min_qty_lots: int = 0
+    max_floor_lots: int | None = None
 
     @classmethod
     def parse(cls, message: Message, instruments: Instruments) -> "NewOrderSingle":
@@ -95,6 +108,8 @@ class NewOrderSingle:
             expire_time_ns=fields.time_ns(tags.EXPIRE_TIME),
             target_strategy=fields.integer(tags.TARGET_STRATEGY),
             must_complete=fields.choice(tags.TARGET_STRATEGY_PARAMETERS, _COMPLETE),
+            min_qty_lots=_part(fields, tags.MIN_QTY, lots_per_unit) or 0,
+            max_floor_lots=_part(fields, tags.MAX_FLOOR, lots_per_unit),
         )
 
     def body(self, lots_per_unit: int) -> bytes:
@@ -110,6 +125,10 @@ class NewOrderSingle:
             child += b"847=%d\x01" % self.target_strategy
         if self.must_complete is not None:
             child += b"848=complete=must\x01" if self.must_complete else b"848=complete=may\x01"
+        if self.min_qty_lots:
+            child += b"110=%b\x01" % lots_to_wire(self.min_qty_lots, lots_per_unit)
+        if self.max_floor_lots is not None:
+            child += b"111=%b\x01" % lots_to_wire(self.max_floor_lots, lots_per_unit)
         return child
 
 

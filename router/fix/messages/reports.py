@@ -90,11 +90,13 @@ _REPORT: Final = Layout(
     text=(
         tags.ORDER_ID, tags.CL_ORD_ID, tags.ORIG_CL_ORD_ID, tags.EXEC_ID, tags.EXEC_TYPE, tags.ORD_STATUS,
         tags.ACCOUNT, tags.SYMBOL, tags.SIDE, tags.ORD_TYPE, tags.TIME_IN_FORCE, tags.LAST_MKT, tags.TEXT,
-        tags.LAST_LIQUIDITY_IND,
+        tags.LAST_LIQUIDITY_IND, tags.EXEC_REF_ID, tags.ORD_STATUS_REQ_ID, tags.MASS_STATUS_REQ_ID,
+        tags.LAST_RPT_REQUESTED, tags.COPY_MSG_INDICATOR, tags.PARTY_ID,
     ),
     decimal=(
         tags.ORDER_QTY, tags.PRICE, tags.LAST_QTY, tags.LAST_PX, tags.LEAVES_QTY, tags.CUM_QTY, tags.AVG_PX,
-        tags.COMMISSION, tags.ORD_REJ_REASON,
+        tags.COMMISSION, tags.ORD_REJ_REASON, tags.MIN_QTY, tags.EXEC_RESTATEMENT_REASON,
+        tags.PRICE_IMPROVEMENT, tags.TOT_NUM_REPORTS,
     ),
     time=(tags.TRANSACT_TIME,),
 )  # fmt: skip
@@ -114,7 +116,9 @@ class ExecutionReport(NamedTuple):
 
     `qty_lots` is 0 where OrderQty is not stated; `last_qty_lots` and `last_px_nanos` are 0 unless there was a
     trade; `commission_nanos` is absolute (CommType 3), below 0 for a rebate; `transact_time_ns` is 0 where
-    not stated.
+    not stated. `price_improvement_nanos` is for each unit traded. `last_of_mass` (912) and `tot_reports`
+    (911, None where not stated) belong to an answer to OrderMassStatusRequest(AF). `copy` (797) marks a drop
+    copy, `owner` is then whose order it is (PartyRole 1, executing firm).
     """
 
     order_id: str
@@ -141,6 +145,16 @@ class ExecutionReport(NamedTuple):
     ord_rej_reason: int | None = None
     commission_nanos: int = 0
     text: str = ""
+    exec_ref_id: str = ""
+    ord_status_req_id: str = ""
+    mass_status_req_id: str = ""
+    tot_reports: int | None = None
+    last_of_mass: bool = False
+    restatement_reason: int | None = None
+    min_qty_lots: int = 0
+    price_improvement_nanos: int = 0
+    copy: bool = False
+    owner: str = ""
 
     @classmethod
     def parse(cls, message: Message, instruments: Instruments) -> "ExecutionReport":
@@ -172,6 +186,16 @@ class ExecutionReport(NamedTuple):
             fields.integer(tags.ORD_REJ_REASON),
             nanos(tags.COMMISSION) or 0,
             text(tags.TEXT),
+            text(tags.EXEC_REF_ID),
+            text(tags.ORD_STATUS_REQ_ID),
+            text(tags.MASS_STATUS_REQ_ID),
+            fields.integer(tags.TOT_NUM_REPORTS),
+            text(tags.LAST_RPT_REQUESTED) == "Y",
+            fields.integer(tags.EXEC_RESTATEMENT_REASON),
+            lots(tags.MIN_QTY, lots_per_unit) or 0,
+            nanos(tags.PRICE_IMPROVEMENT) or 0,
+            text(tags.COPY_MSG_INDICATOR) == "Y",
+            text(tags.PARTY_ID),
         )
 
     def body(self, lots_per_unit: int) -> bytes:
@@ -180,10 +204,17 @@ class ExecutionReport(NamedTuple):
             f"37={self.order_id}",
             self.cl_ord_id and f"11={self.cl_ord_id}",
             self.orig_cl_ord_id and f"41={self.orig_cl_ord_id}",
+            self.ord_status_req_id and f"790={self.ord_status_req_id}",
+            self.mass_status_req_id and f"584={self.mass_status_req_id}",
+            b"911=%d" % self.tot_reports if self.tot_reports is not None else b"",
+            b"912=Y" if self.last_of_mass else b"",
+            *owner_fields(self.owner),
             f"17={self.exec_id}",
+            self.exec_ref_id and f"19={self.exec_ref_id}",
             f"150={self.exec_type.value}",
             f"39={self.ord_status.value}",
             b"103=%d" % self.ord_rej_reason if self.ord_rej_reason is not None else b"",
+            b"378=%d" % self.restatement_reason if self.restatement_reason is not None else b"",
             self.account and f"1={self.account}",
             f"55={self.symbol}",
             b"54=%d" % self.side,
@@ -200,9 +231,17 @@ class ExecutionReport(NamedTuple):
             b"60=" + time_to_wire(self.transact_time_ns) if self.transact_time_ns else b"",
             b"12=" + nanos_to_wire(self.commission_nanos) if self.commission_nanos else b"",
             b"13=3" if self.commission_nanos else b"",
+            b"110=" + lots_to_wire(self.min_qty_lots, lots_per_unit) if self.min_qty_lots else b"",
             self.text and f"58={self.text}",
+            b"639=" + nanos_to_wire(self.price_improvement_nanos) if self.price_improvement_nanos else b"",
             b"851=%d" % self.last_liquidity if self.last_liquidity is not None else b"",
+            b"797=Y" if self.copy else b"",
         )
+
+
+def owner_fields(owner: str) -> tuple[str, ...]:
+    """The Parties of a drop copy: whose order it is, by its CompID at the venue; none for ""."""
+    return ("453=1", f"448={owner}", "447=D", "452=1") if owner else ()
 
 
 def _stated(fields: Fields, tag: int, lots_per_unit: int) -> int:

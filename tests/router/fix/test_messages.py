@@ -70,6 +70,8 @@ def from_text(kind: bytes, text: str) -> Message:
         expire_time_ns=st.none() | TIMES,
         target_strategy=st.none() | st.integers(0, 9999),
         must_complete=st.none() | st.booleans(),
+        min_qty_lots=st.just(0) | QTY,
+        max_floor_lots=st.none() | st.just(0) | QTY,
     )
 )
 def test_new_order_single(order: NewOrderSingle) -> None:
@@ -117,6 +119,16 @@ def test_new_order_single_as_wire_text() -> None:
         ord_rej_reason=st.none() | st.integers(0, 99),
         commission_nanos=st.integers(-(10**15), 10**15),
         text=MAYBE,
+        exec_ref_id=MAYBE,
+        ord_status_req_id=MAYBE,
+        mass_status_req_id=MAYBE,
+        tot_reports=st.none() | st.integers(0, 10**6),
+        last_of_mass=st.booleans(),
+        restatement_reason=st.none() | st.integers(0, 99),
+        min_qty_lots=st.just(0) | QTY,
+        price_improvement_nanos=st.integers(-(10**15), 10**15),
+        copy=st.booleans(),
+        owner=MAYBE,
     )
 )
 def test_execution_report(report: ExecutionReport) -> None:

@@ -50,6 +50,15 @@ def read_meta(folder: Path) -> Meta:
     return Meta(**said, sources=sources)
 
 
+def find_tapes(root: Path) -> list[Path]:
+    """The folders of all tapes at or below `root`, in order of venue and symbol."""
+    if (root / META_FILE).is_file():
+        return [root]
+    return sorted(path.parent for path in root.glob(f"venue=*/symbol=*/{META_FILE}")) or sorted(
+        path.parent for path in root.glob(f"symbol=*/{META_FILE}")
+    )
+
+
 def _check(said: Mapping[str, Any], path: Path) -> None:
     window = said["window_levels"]
     wrong = [name for name in _INTS if type(said[name]) is not int or said[name] < 0]

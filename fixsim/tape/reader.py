@@ -22,13 +22,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fixsim.tape.format import TapeError
-from fixsim.tape.metafile import META_FILE, read_meta
+from fixsim.tape.metafile import META_FILE, find_tapes, read_meta
 from fixsim.tape.rows import ROW, Records, from_arrow, numbers
-from fixsim.tape.schema import EVENTS, ORDERS, QUARANTINE, Meta, Type
+from fixsim.tape.schema import DAY_NS, EVENTS, ORDERS, QUARANTINE, Meta, Type
 
 BATCH: Final = 1 << 16
-
-DAY_NS: Final = 86_400 * 1_000_000_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ALWAYS = ("seq", "time_ns", "type")
@@ -84,15 +82,6 @@ class StoredTape:
     def _beside(self, name: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         for path in sorted(self.folder.glob(f"date=*/{name}")):
             yield from _read(path, schema, schema.names, BATCH)
-
-
-def find_tapes(root: Path) -> list[Path]:
-    """The folders of all tapes at or below `root`, in order of venue and symbol."""
-    if (root / META_FILE).is_file():
-        return [root]
-    return sorted(path.parent for path in root.glob(f"venue=*/symbol=*/{META_FILE}")) or sorted(
-        path.parent for path in root.glob(f"symbol=*/{META_FILE}")
-    )
 
 
 def open_tape(path: Path, *, venue: str | None = None, symbol: str | None = None) -> StoredTape:

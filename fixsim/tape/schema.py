@@ -8,7 +8,12 @@ A tape is a folder of Parquet files, partitioned hive style:
     TAPE/venue=XNAS/symbol=GOOG/tape.json                              Meta
 
 Units: times int64 ns UTC, prices int64 nanos of the quote currency, quantities int64 lots (Meta says how many
-make one unit). A column that a source does not have is null, never a guess.
+make one unit), funds int64 ticks x lots. A column that a source does not have is null, never a guess.
+
+What a row does to the book (levels.py does it): SNAPSHOT and ADD put quantity at the price, or SNAPSHOT sets
+the level's total when it names no order; REDUCE, DELETE, and a TRADE that names its maker take their
+quantity off; LEVEL and ANCHOR set the total; CLEAR empties. Rows with UNKNOWN_ORDER take nothing off,
+but in partial tapes, whose levels hold orders that nobody saw come. All other rows leave it alone.
 """
 
 from __future__ import annotations
@@ -25,7 +30,7 @@ class Type(IntEnum):
 
     SNAPSHOT = 0  # an order, or a level (no order_id), that was there when the tape, or a resync, began
     LIMIT = 1  # order flow: a limit order arrived, before any matching; quantity is all of it
-    MARKET = 2  # order flow: a market order arrived; quantity, or `funds` (nanos x lots)
+    MARKET = 2  # order flow: a market order arrived; quantity, or `funds` (ticks x lots)
     ADD = 3  # an order rests in the book with this quantity
     REDUCE = 4  # quantity was taken off a resting order without a trade; it keeps its place
     DELETE = 5  # a resting order left without a trade; quantity is what was left of it
@@ -53,6 +58,9 @@ class Flag(IntFlag):
     CLAMPED = 64  # price or quantity was outside what can be represented, and is now at that bound
     OUT_OF_VIEW = 128  # ANCHOR: the level left the recorded window
     AGGRESSOR = 256  # TRADE without a maker's id: side was derived from the taker's
+    TAKER = (
+        512  # REDUCE, DELETE: the order was shown before it traded as the taker; its maker's TRADE tells it
+    )
 
 
 EVENTS: Final = pa.schema(
@@ -80,6 +88,10 @@ ORDERS: Final = pa.schema([("order_id", pa.int64()), ("native_id", pa.string())]
 QUARANTINE: Final = pa.schema(
     [("file", pa.int16()), ("row", pa.int64()), ("reason", pa.string()), ("raw", pa.binary())]
 )
+
+
+DAY_NS: Final = 86_400 * 1_000_000_000
+"""Of what a `date=` folder holds: one UTC day."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,13 +33,12 @@ import pyarrow.parquet as pq
 from fixsim.tape.format import TapeError
 from fixsim.tape.metafile import KINDS, write_meta
 from fixsim.tape.rows import NULL, ROW, Records, to_arrow
-from fixsim.tape.schema import EVENTS, ORDERS, QUARANTINE, Flag, Meta, Type
+from fixsim.tape.schema import DAY_NS, EVENTS, ORDERS, QUARANTINE, Flag, Meta, Type
 from fixsim.tape.source import SourceFile
 
 ROW_GROUP: Final = 1 << 16
 """Rows of a row group: what is kept in memory, and what a query can skip."""
 PART_ROWS: Final = 1 << 24
-DAY_NS: Final = 86_400 * 1_000_000_000
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _NARROW = ("type", "side", "flags", "file")
@@ -143,7 +142,8 @@ class TapeWriter:
         """Append ROW records [n], NULL where there is nothing; `seq` is given here."""
         self._flush()
         days = rows["time_ns"] // DAY_NS
-        for start, end in pairwise([0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(rows)]):
+        cuts = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(rows)]
+        for start, end in pairwise(cuts):
             for at in range(start, end, self._row_group):
                 self._write(rows[at : min(at + self._row_group, end)].copy())
 

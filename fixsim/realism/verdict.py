@@ -1,0 +1,147 @@
+"""The rules by which a statistic passes or fails, fixed before anything is measured, and a row's result.
+
+WITHIN      Distributions and response curves. Pass if the generated market's distance from the tape (L1 for
+            distributions, mean absolute difference for curves) is at most the 95 % quantile of the distances
+            between random halves of the tape's own blocks: it is then no further from the tape than the tape
+            is from itself.
+SAME        Numbers. Pass if the 95 % interval of the difference, generated less tape, contains zero.
+FACT        Numbers that must lie on one side of a null value, if the tape's do. Where the tape's interval
+            excludes the null: pass if the generated market's excludes it on the same side and SAME holds.
+            Where it does not, the tape leaves the fact open: the row is OPEN, or fails if SAME fails.
+RANGE       Numbers with a range from the literature and no counterpart on the tape. Pass if the generated
+            market's interval and the range overlap, and the interval is not wider than four times the range;
+            wider: OPEN.
+
+A row whose statistic cannot be measured in the generated market (and can on the tape) FAILS. A row that
+cannot be measured on the tape is OPEN. None of the rules looks at the baseline.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from fixsim.realism.blocks import UNKNOWN, Figure
+
+
+class Rule(StrEnum):
+    WITHIN = "within"
+    SAME = "same"
+    FACT = "fact"
+    RANGE = "range"
+
+
+class Verdict(StrEnum):
+    PASS = "pass"
+    FAIL = "fail"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One statistic's result, as the scoreboard shows it."""
+
+    family: str
+    name: str
+    unit: str
+    rule: Rule
+    tape: Figure
+    generated: Figure
+    baseline: Figure
+    verdict: Verdict
+    reason: str
+    null: float = np.nan
+    """FACT: the value of no effect."""
+    limits: tuple[float, float] = (np.nan, np.nan)
+    """RANGE: the literature's."""
+    distance: Figure = UNKNOWN
+    """WITHIN: generated from tape; L1 for distributions, in the curve's unit for curves."""
+    baseline_distance: Figure = UNKNOWN
+    allowed: float = np.nan
+    """WITHIN: the tape's own."""
+    wasserstein: Figure = UNKNOWN
+    """Distributions: Wasserstein-1 in standard deviations of the tape."""
+    baseline_wasserstein: Figure = UNKNOWN
+    wasserstein_allowed: float = np.nan
+    note: str = ""
+
+    @property
+    def nearer(self) -> bool | None:
+        """Is the generated market nearer to the tape than the baseline? None if one is not known."""
+        if self.rule is Rule.WITHIN:
+            ours, theirs = self.distance.value, self.baseline_distance.value
+        elif self.rule is Rule.RANGE:
+            return None
+        else:
+            ours = abs(self.generated.value - self.tape.value)
+            theirs = abs(self.baseline.value - self.tape.value)
+        return ours < theirs if np.isfinite(ours) and np.isfinite(theirs) else None
+
+
+def within(distance: Figure, allowed: float) -> tuple[Verdict, str]:
+    """Rule WITHIN."""
+    if not np.isfinite(allowed):
+        return Verdict.OPEN, "not measured on the tape"
+    if not distance.known:
+        return Verdict.FAIL, "cannot be measured in the generated market"
+    if distance.value <= allowed:
+        return Verdict.PASS, "no further from the tape than its own halves are from each other"
+    if allowed <= 0:
+        return Verdict.FAIL, "the tape's halves do not differ at all"
+    return Verdict.FAIL, f"{distance.value / allowed:.1f} times the tape's own variation"
+
+
+def same(tape: Figure, generated: Figure, difference: tuple[float, float]) -> tuple[Verdict, str]:
+    """Rule SAME. `difference` is the interval of generated less tape."""
+    missing = _missing(tape, generated, difference)
+    if missing is not None:
+        return missing
+    low, high = difference
+    if low <= 0 <= high:
+        return Verdict.PASS, "the difference's interval contains zero"
+    return Verdict.FAIL, "too high" if low > 0 else "too low"
+
+
+def fact(
+    tape: Figure, generated: Figure, difference: tuple[float, float], null: float
+) -> tuple[Verdict, str]:
+    """Rule FACT."""
+    missing = _missing(tape, generated, difference)
+    if missing is not None:
+        return missing
+    verdict, reason = same(tape, generated, difference)
+    established = _side(tape, null)
+    if verdict is Verdict.FAIL:
+        return verdict, "the fact is absent" if established and not _side(generated, null) else reason
+    if not established:
+        return Verdict.OPEN, "the tape itself does not decide it"
+    if _side(generated, null) != established:
+        return Verdict.FAIL, "the fact is not shown"
+    return Verdict.PASS, "the fact is there, and its size agrees"
+
+
+def in_range(generated: Figure, limits: tuple[float, float]) -> tuple[Verdict, str]:
+    """Rule RANGE."""
+    if not (generated.known and np.isfinite(generated.low) and np.isfinite(generated.high)):
+        return Verdict.FAIL, "cannot be measured in the generated market"
+    low, high = limits
+    if generated.low > high or generated.high < low:
+        return Verdict.FAIL, "above the range" if generated.low > high else "below the range"
+    if generated.high - generated.low > 4 * (high - low):
+        return Verdict.OPEN, "the interval is too wide to say"
+    return Verdict.PASS, "overlaps the range"
+
+
+def _missing(tape: Figure, generated: Figure, difference: tuple[float, float]) -> tuple[Verdict, str] | None:
+    if not (tape.known and np.isfinite(tape.low)):
+        return Verdict.OPEN, "not measured on the tape"
+    if not (generated.known and np.isfinite(difference[0])):
+        return Verdict.FAIL, "cannot be measured in the generated market"
+    return None
+
+
+def _side(figure: Figure, null: float) -> int:
+    """+1 if the interval is above the null value, -1 below, 0 if it contains it."""
+    return int(figure.low > null) - int(figure.high < null)

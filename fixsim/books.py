@@ -39,7 +39,7 @@ class LitMarket:
         """Drain what happened: participants' fills, by lit venue index. Trades and changes are published."""
         ours: list[list[Fill]] = [[] for _ in self.publishers]
         for record in self.market.fills().tolist():
-            _, maker, taker, px, qty, _, _, venue, _, maker_is_ours, taker_is_ours = record
+            _, maker, taker, px, qty, _, _, venue, _, maker_is_ours, taker_is_ours, _ = record
             self.touched.add(venue)
             self.publishers[venue].trade(px, qty)
             if maker_is_ours:

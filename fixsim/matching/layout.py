@@ -13,53 +13,111 @@ Order keys: recorded orders have their ordinal, 0 or more; participants' orders 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fixsim.matching.terms import Rules
+
 Records = NDArray[np.void]
 """A structured array of one of the record types below."""
 
-ORDER = np.dtype(
+ORDER = np.dtype(  # one cache line
     [
         ("key", "i8"),
-        ("px", "i8"),
-        ("leaves", "i8"),
+        ("px", "i8"),  # a peg's: its own limit, 0 for none
+        ("leaves", "i8"),  # in the queue: of an iceberg the part that is shown
         ("arrival", "i8"),
+        ("reserve", "i8"),  # the part of an iceberg that is not
         ("prev", "i4"),
         ("next", "i4"),
-        ("level", "i4"),
+        ("level", "i4"),  # -1: not displayed, in its book's list of those
         ("book", "i4"),
+        ("flags", "i4"),  # Flag
+        ("group", "i4"),
     ]
+)
+TERMS = np.dtype(  # what only some orders have; see Flag.TERMS
+    [("owner", "i8"), ("display_qty", "i8"), ("min_qty", "i8"), ("peg", "i4"), ("self_match", "i4")]
 )
 LEVEL = np.dtype(
+    [("px", "i8"), ("qty", "i8"), ("head", "i4"), ("tail", "i4"), ("count", "i4"), ("touched", "i4")]
+)
+BOOK = np.dtype(  # one cache line
     [
-        ("px", "i8"),
-        ("qty", "i8"),
-        ("before", "i8"),  # qty when the level was first touched since the last drain
-        ("head", "i4"),
-        ("tail", "i4"),
-        ("count", "i4"),
-        ("touched", "i4"),
+        ("base", "i8"),
+        ("live", "i8"),  # displayed orders
+        ("pieces", "i8"),  # fills that every order of the book, displayed or not, can have at most
+        ("best_key", "i8"),  # -SPARE when nothing is displayed
+        ("best", "i4"),  # level, or -1
+        ("window_best", "i4"),
+        ("over", "i4"),
+        ("dims", "i4"),  # orders that are not displayed, in one list in order of arrival
+        ("emptied", "i8"),
+        ("dim_head", "i4"),
+        ("dim_tail", "i4"),
     ]
 )
-BOOK = np.dtype([("base", "i8"), ("live", "i8"), ("window_best", "i4"), ("over", "i4"), ("emptied", "i8")])
-FILL = np.dtype(
+VENUE = np.dtype([("phase", "i8"), ("low_px", "i8"), ("high_px", "i8")])  # high_px 0: no bands
+FILL = np.dtype(  # one cache line
     [
         ("time_ns", "i8"),
         ("maker_key", "i8"),
         ("taker_key", "i8"),
         ("px", "i8"),
         ("qty", "i8"),
-        ("maker_leaves", "i8"),
+        ("maker_leaves", "i8"),  # with its reserve
         ("taker_leaves", "i8"),  # -1 for a recorded market order given in funds
-        ("venue", "i4"),
-        ("aggressor_sign", "i2"),
+        ("venue", "i2"),
+        ("aggressor_sign", "i2"),  # 0 in an auction
         ("maker_is_ours", "?"),
         ("taker_is_ours", "?"),
+        ("flags", "u2"),  # FillFlag
+    ]
+)
+NOTE = np.dtype(
+    [
+        ("time_ns", "i8"),
+        ("key", "i8"),
+        ("leaves", "i8"),  # lots cancelled
+        ("after_fill", "i4"),  # how many of the undrained fills came before
+        ("venue", "i2"),
+        ("reason", "i2"),  # Reason
+    ]
+)
+CANCELLED = np.dtype([("key", "i8"), ("leaves", "i8")])
+COMMAND = np.dtype(
+    [
+        ("time_ns", "i8"),
+        ("key", "i8"),
+        ("px", "i8"),
+        ("qty", "i8"),
+        ("owner", "i8"),
+        ("display_qty", "i8"),
+        ("min_qty", "i8"),
+        ("group", "i4"),
+        ("venue", "i2"),
+        ("op", "i1"),  # Op
+        ("kind", "i1"),  # Kind
+        ("sign", "i1"),
+        ("peg", "i1"),
+        ("self_match", "i1"),
+        ("post_only", "?"),
+        ("hidden", "?"),
+    ],
+    align=True,
+)
+RESULT = np.dtype(
+    [
+        ("filled", "i8"),
+        ("leaves", "i8"),
+        ("cancelled", "i8"),
+        ("code", "i4"),  # Code; but for OK nothing changed
+        ("count", "i4"),  # orders that a mass cancel removed
     ]
 )
 TRADE = np.dtype([("time_ns", "i8"), ("px", "i8"), ("qty", "i8"), ("venue", "i4"), ("aggressor_sign", "i4")])
@@ -88,13 +146,16 @@ class EventKind(IntEnum):
     DONE = 3  # it was filled in history: whatever of it still rests (displaced by a participant) leaves now
 
 
-class Kind(IntEnum):
-    """How a participant's order may trade and what becomes of the part that does not."""
+class Flag(IntFlag):
+    """What is special about a resting order: 0 for most, so that matching asks once."""
 
-    LIMIT = 0  # rests
-    MARKET = 1  # no price; the remainder is cancelled
-    IOC = 2  # the remainder is cancelled
-    FOK = 3  # all at once, or killed
+    TERMS = 1  # its place in Core.terms is filled in
+    DIM = 2  # not displayed
+    ICEBERG = 4
+    MIN = 8  # has a minimum quantity
+    PEGGED = 16
+    AT_MARKET = 32  # a market order that waits for the auction
+    POST_ONLY = 64
 
 
 class Code(IntEnum):
@@ -108,6 +169,17 @@ class Code(IntEnum):
     UNKNOWN = 5
     DUPLICATE = 6
     OUT_OF_RANGE = 7
+    NOTES_FULL = 8
+    PHASE = 9
+    WOULD_TAKE = 10
+    OUT_OF_BAND = 11
+    OFF_TICK = 12
+    BAD_VENUE = 13
+    BAD_KEY = 14
+    BAD_SIGN = 15
+    BAD_PX = 16
+    BAD_QTY = 17
+    BAD_TERMS = 18
 
 
 class S(IntEnum):
@@ -126,7 +198,15 @@ class S(IntEnum):
     DISPLACED = 10  # recorded "done (filled)" that had to remove an order
     FUNDS = 11  # what the sweep in progress may still spend
     OWN_MAX = 12
-    SIZE = 13
+    NOTES = 13
+    DIMS = 14  # orders that are not displayed, all books
+    SHUT = 15  # venues that are not in CONTINUOUS
+    DROPPED = 16  # recorded orders whose venue was halted or closed when they would have rested
+    ROUND_LOT = 17
+    REF_BID = 18  # what pegs follow, 0: nothing; while DIMS is 0 it may be old
+    REF_ASK = 19
+    BANDS = 20  # venues with price bands
+    SIZE = 21
 
 
 MAX_PX = 1 << 53
@@ -151,8 +231,14 @@ class Core(NamedTuple):
     own_key: NDArray[np.int64]  # open addressing, 0: empty
     own_slot: NDArray[np.int32]
     touched: NDArray[np.int32]  # levels changed since the last drain, each once
+    before: NDArray[np.int64]  # their totals at that drain
     fills: Records
     trades: Records  # ring
+    terms: Records  # by order slot
+    venues: Records
+    ticks: NDArray[np.int64]  # [row, (from px, step)]
+    notes: Records
+    gathered: Records  # CANCELLED; room for a mass cancel to sort its orders
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,50 +259,91 @@ class Capacity:
     """Fills between two drains. A taker is refused unless every order opposite it could still be recorded."""
     trades: int = 1 << 14
     """Trades kept for display; older ones are dropped and counted."""
+    notes: int = 1 << 13
+    """Orders cancelled by the market between two drains; more than `own`."""
 
     def __post_init__(self) -> None:
-        for name in ("orders", "recorded", "own", "window", "overflow", "fills", "trades"):
+        for name in ("orders", "recorded", "own", "window", "overflow", "fills", "trades", "notes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"Capacity.{name} {getattr(self, name)} is not positive")
         if self.window % 64:
             raise ValueError(f"Capacity.window {self.window} is not a multiple of 64")
+        if self.notes <= self.own:
+            raise ValueError(f"Capacity.notes {self.notes} is not above Capacity.own {self.own}")
 
     @property
     def max_qty(self) -> int:
         """Largest quantity of one order, in lots, so that the sum of a level stays inside int64."""
         return ((1 << 62) - 1) // self.orders
 
+    def memory_bytes(self, venues: int) -> int:
+        """What a market of so many venues occupies when every page of it has been used."""
+        shapes = _shapes(venues, self).values()
+        return sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in shapes)
 
-def allocate(venues: int, centre_px: int, capacity: Capacity) -> Core:
-    """A market with nothing in it, whose window is centred on `centre_px` (half ticks)."""
+
+SMALL = Capacity(
+    orders=1 << 13, recorded=1 << 15, own=1 << 10, window=1 << 12, overflow=1 << 10, fills=1 << 12,
+    trades=1 << 10, notes=1 << 11,
+)  # fmt: skip
+"""A book of a few thousand orders within 10 units of a tick of 0.01 around its centre: 2 MB for one venue."""
+
+
+def _shapes(venues: int, capacity: Capacity) -> dict[str, tuple[tuple[int, ...], Any]]:
     n_books = 2 * venues
     n_levels = n_books * (capacity.window + capacity.overflow)
     hashed = 1 << (2 * capacity.own - 1).bit_length()  # at most half full
+    return {
+        "state": ((S.SIZE,), np.int64),
+        "books": ((n_books,), BOOK),
+        "orders": ((capacity.orders,), ORDER),
+        "levels": ((n_levels,), LEVEL),
+        "bits": ((n_books, capacity.window // 64), np.uint64),
+        "over_key": ((n_books, capacity.overflow), np.int64),
+        "over_level": ((n_books, capacity.overflow), np.int32),
+        "free": ((capacity.orders,), np.int32),
+        "recorded": ((capacity.recorded,), np.int32),
+        "own_key": ((hashed,), np.int64),
+        "own_slot": ((hashed,), np.int32),
+        "touched": ((n_levels,), np.int32),
+        "before": ((n_levels,), np.int64),
+        "fills": ((capacity.fills,), FILL),
+        "trades": ((capacity.trades,), TRADE),
+        "terms": ((capacity.orders,), TERMS),
+        "venues": ((venues,), VENUE),
+        "notes": ((capacity.notes,), NOTE),
+        "gathered": ((capacity.own,), CANCELLED),
+    }
+
+
+def _zeros(shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
+    """Zeros that begin on a cache line, so that a record of 64 bytes is in one."""
+    size = math.prod(shape) * np.dtype(kind).itemsize
+    raw = np.zeros(size + 63, np.uint8)
+    start = -raw.ctypes.data % 64
+    made: NDArray[Any] = raw[start : start + size].view(kind).reshape(shape)
+    return made
+
+
+def allocate(venues: int, centre_px: int, capacity: Capacity, rules: Rules | None = None) -> Core:
+    """A market with nothing in it, whose window is centred on `centre_px` (half ticks)."""
+    rules = rules or Rules()
+    made = {name: _zeros(shape, kind) for name, (shape, kind) in _shapes(venues, capacity).items()}
+    core = Core(**made, ticks=np.array(rules.ticks, np.int64).reshape(-1, 2))
+    n_books = 2 * venues
     low_px = max(0, centre_px - capacity.window // 2)
-    books = np.zeros(n_books, BOOK)
-    books["base"][0::2] = low_px
-    books["base"][1::2] = -(low_px + capacity.window - 1)
-    books["window_best"] = -1
+    core.books["base"][0::2] = low_px
+    core.books["base"][1::2] = -(low_px + capacity.window - 1)
+    core.books["best_key"] = -SPARE
+    for name in ("best", "window_best", "dim_head", "dim_tail"):
+        core.books[name] = -1
     overflow = np.arange(n_books * capacity.overflow, dtype=np.int32) + np.int32(n_books * capacity.window)
-    state = np.zeros(S.SIZE, np.int64)
-    state[S.FREE] = capacity.orders
-    state[S.OWN_MAX] = capacity.own
-    return Core(
-        state=state,
-        books=books,
-        orders=np.zeros(capacity.orders, ORDER),
-        levels=np.zeros(n_levels, LEVEL),
-        bits=np.zeros((n_books, capacity.window // 64), np.uint64),
-        over_key=np.zeros((n_books, capacity.overflow), np.int64),
-        over_level=overflow.reshape(n_books, capacity.overflow),
-        free=np.arange(capacity.orders, dtype=np.int32)[::-1].copy(),
-        recorded=np.zeros(capacity.recorded, np.int32),
-        own_key=np.zeros(hashed, np.int64),
-        own_slot=np.zeros(hashed, np.int32),
-        touched=np.zeros(n_levels, np.int32),
-        fills=np.zeros(capacity.fills, FILL),
-        trades=np.zeros(capacity.trades, TRADE),
-    )
+    core.over_level[:] = overflow.reshape(core.over_level.shape)
+    core.free[:] = np.arange(capacity.orders, dtype=np.int32)[::-1]
+    core.state[S.FREE] = capacity.orders
+    core.state[S.OWN_MAX] = capacity.own
+    core.state[S.ROUND_LOT] = rules.round_lot
+    return core
 
 
 def memory_bytes(core: Core) -> int:

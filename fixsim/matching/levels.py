@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from fixsim.matching.kernel import kernel
-from fixsim.matching.layout import Core, S
+from fixsim.matching.layout import SPARE, Core, S
 
 _TOUCHED = int(S.TOUCHED)
 
@@ -80,9 +80,10 @@ def touch(core: Core, level: int) -> None:
     entry = core.levels[level]
     if entry.touched == 0:
         entry.touched = 1
-        entry.before = entry.qty
-        core.touched[core.state[_TOUCHED]] = level
-        core.state[_TOUCHED] += 1
+        at = core.state[_TOUCHED]
+        core.touched[at] = level
+        core.before[at] = entry.qty
+        core.state[_TOUCHED] = at + 1
 
 
 @kernel
@@ -90,12 +91,17 @@ def occupied(core: Core, book: int, level: int) -> None:
     """The level has its first order."""
     window = core.bits.shape[1] * 64
     offset = level - book * window
+    entry = core.books[book]
     if level < core.bits.shape[0] * window:
         core.bits[book, offset >> 6] |= np.uint64(1) << np.uint64(offset & 63)
-        if offset > core.books[book].window_best:
-            core.books[book].window_best = offset
+        if offset > entry.window_best:
+            entry.window_best = offset
     else:
-        core.books[book].emptied -= 1
+        entry.emptied -= 1
+    key = sign_of(book) * core.levels[level].px
+    if key > entry.best_key:
+        entry.best_key = key
+        entry.best = level
 
 
 @kernel
@@ -103,12 +109,17 @@ def vacated(core: Core, book: int, level: int) -> None:
     """The level's last order is gone."""
     window = core.bits.shape[1] * 64
     offset = level - book * window
+    entry = core.books[book]
     if level < core.bits.shape[0] * window:
         core.bits[book, offset >> 6] &= ~(np.uint64(1) << np.uint64(offset & 63))
-        if offset == core.books[book].window_best:
-            core.books[book].window_best = window_below(core, book, offset)
+        if offset == entry.window_best:
+            entry.window_best = window_below(core, book, offset)
     else:
-        core.books[book].emptied += 1
+        entry.emptied += 1
+    if level == entry.best:
+        number = better(core, book, entry.window_best, overflow_below(core, book, entry.over))
+        entry.best = number
+        entry.best_key = sign_of(book) * core.levels[number].px if number >= 0 else -SPARE
 
 
 @kernel
@@ -152,9 +163,8 @@ def better(core: Core, book: int, offset: int, at: int) -> int:
 
 @kernel
 def best_level(core: Core, book: int) -> int:
-    """The level with the best price, or -1 when the book is empty."""
-    entry = core.books[book]
-    return better(core, book, entry.window_best, overflow_below(core, book, entry.over))
+    """The level with the best price, or -1 when nothing is displayed."""
+    return int(core.books[book].best)
 
 
 @kernel

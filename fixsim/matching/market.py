@@ -31,7 +31,6 @@ from fixsim.matching.layout import (
     TRADE,
     Capacity,
     Code,
-    Kind,
     Records,
     S,
     allocate,
@@ -39,6 +38,7 @@ from fixsim.matching.layout import (
 )
 from fixsim.matching.levels import best_level as _best_level
 from fixsim.matching.resting import slot_of as _slot_of
+from fixsim.matching.terms import Kind
 
 if TYPE_CHECKING:
     from fixsim.tape.format import Tape

@@ -8,9 +8,10 @@ is refused before anything changes.
 from __future__ import annotations
 
 from fixsim.matching.kernel import kernel
-from fixsim.matching.layout import SPARE, Code, Core, Kind, S
+from fixsim.matching.layout import SPARE, Code, Core, S
 from fixsim.matching.levels import best_level, better, has_room, overflow_below, window_below
-from fixsim.matching.resting import reduce, rest, slot_of
+from fixsim.matching.resting import reduce, remove, rest, slot_of
+from fixsim.matching.terms import Kind
 
 _FREE, _FILLS, _TRADES = int(S.FREE), int(S.FILLS), int(S.TRADES)
 _OWN, _OWN_MAX = int(S.OWN), int(S.OWN_MAX)
@@ -129,8 +130,8 @@ def cancel(core: Core, key: int) -> int:
     slot = slot_of(core, key)
     if slot < 0:
         return 0
-    left = int(core.orders[slot].leaves)
-    reduce(core, slot, left)
+    left = int(core.orders[slot].leaves + core.orders[slot].reserve)
+    remove(core, slot)
     return left
 
 

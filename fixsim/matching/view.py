@@ -65,11 +65,11 @@ def drain_changes(core: Core, out: Records) -> int:
         number = core.touched[i]
         level = core.levels[number]
         level.touched = 0
-        if level.qty == level.before:
+        if level.qty == core.before[i]:
             continue
         book = number // window if number < dense else (number - dense) // core.over_key.shape[1]
         row = out[n]
-        row.px, row.qty, row.before = level.px, level.qty, level.before
+        row.px, row.qty, row.before = level.px, level.qty, core.before[i]
         row.venue, row.sign = book >> 1, sign_of(book)
         n += 1
     core.state[_TOUCHED] = 0

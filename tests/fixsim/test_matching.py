@@ -83,6 +83,7 @@ def test_a_fill_tells_a_venue_all_that_an_execution_report_needs() -> None:
         "aggressor_sign": 1,
         "maker_is_ours": False,
         "taker_is_ours": True,
+        "flags": 0,
     }
     assert m.trades().tolist() == [(7, PX, 4, 0, 1)]
     assert len(m.fills()) == len(m.trades()) == 0

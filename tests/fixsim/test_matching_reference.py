@@ -94,7 +94,7 @@ class Twins:
     def compare(self) -> None:
         for row, f in zip(self.market.fills(), self.reference.fills, strict=True):
             who = (f.time_ns, f.maker, f.taker, f.px, f.qty, f.maker_leaves, f.taker_leaves, f.venue)
-            assert row.tolist() == (*who, f.aggressor_sign, f.maker < 0, f.taker < 0)
+            assert row.tolist() == (*who, f.aggressor_sign, f.maker < 0, f.taker < 0, 0)
         self.traded += [(f.time_ns, f.px, f.qty, f.venue, f.aggressor_sign) for f in self.reference.fills]
         self.reference.fills.clear()
         self.apply_changes()

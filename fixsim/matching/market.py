@@ -31,6 +31,7 @@ from fixsim.matching.layout import (
     TRADE,
     Capacity,
     Code,
+    Core,
     Records,
     S,
     allocate,
@@ -275,6 +276,11 @@ class Market:
             hashed.update(self.orders(venue).tobytes())
             hashed.update(b"|")
         return hashed.hexdigest()
+
+    @property
+    def core(self) -> Core:
+        """The arrays, for kernels that feed this market. Who has them can break it: see fixsim/flow."""
+        return self._core
 
     @property
     def memory_bytes(self) -> int:

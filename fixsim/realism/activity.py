@@ -3,7 +3,7 @@
 Order flow imbalance is that of Cont, Kukanov and Stoikov, The Price Impact of Order Book Events (Journal of
 Financial Econometrics 12, 2014; arXiv 1011.6402): each event adds what it did to supply and demand at the
 touch, e_n = 1{b_n >= b_(n-1)} B_n - 1{b_n <= b_(n-1)} B_(n-1) - 1{a_n <= a_(n-1)} A_n + 1{a_n >= a_(n-1)}
-A_(n-1) with best prices b, a and sizes B, A; sums over windows of ten seconds.
+A_(n-1) with best prices b, a and sizes B, A; summed over windows of time (ten seconds).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def traded(view: View, seconds: float) -> Floats:
 
 
 def volume(view: View) -> Sample:
-    """Units traded in each minute."""
+    """Units traded a minute, in each middle window."""
     seconds = view.plan.minute_s
     return Sample(traded(view, seconds) * 60 / seconds, view.window_block(seconds), view.plan.blocks)
 
@@ -52,7 +52,7 @@ def imbalance_of_events(view: View) -> tuple[np.ndarray[tuple[int], np.dtype[np.
 
 
 def order_flow_imbalance(view: View) -> Sample:
-    """Units, over each window of ten seconds."""
+    """Units, over each short window."""
     seconds = view.plan.return_s
     rows, flow = imbalance_of_events(view)
     return Sample(view.sums(rows, flow, seconds), view.window_block(seconds), view.plan.blocks)
@@ -79,8 +79,10 @@ def r_squared(series: Sequence[Floats]) -> float:
 
 
 def slope_times_depth(series: Sequence[Floats]) -> float:
-    """The regression's slope times the mean size at the touch: ticks for an imbalance as large as the touch.
-    Cont, Kukanov and Stoikov find the slope inversely proportional to depth."""
+    """The regression's slope times the mean size at the touch: ticks for an imbalance of that size.
+
+    Cont, Kukanov and Stoikov find the slope inversely proportional to depth.
+    """
     flow, change, depth = np.concatenate(series).T
     if len(flow) < 3 or np.ptp(flow) == 0:
         return np.nan
@@ -88,35 +90,45 @@ def slope_times_depth(series: Sequence[Floats]) -> float:
     return float(covariance[0, 1] / covariance[0, 0] * depth.mean())
 
 
-DISTRIBUTIONS = (
-    Distribution(FAMILY, "Volume a minute", "units", "Quantity traded in each minute.", volume),
-    Distribution(
-        FAMILY,
-        "Order flow imbalance",
-        "units",
-        "Net change of demand less supply at the touch (Cont, Kukanov and Stoikov), over 10 s.",
-        order_flow_imbalance,
-    ),
-)
+def distributions(return_s: float) -> tuple[Distribution, ...]:
+    """The family's distributions, order flow imbalance over windows of so many seconds."""
+    return (
+        Distribution(
+            FAMILY, "Volume a minute", "units", "Quantity traded in each window, as of a minute.", volume
+        ),
+        Distribution(
+            FAMILY,
+            "Order flow imbalance",
+            "units",
+            "Net change of demand less supply at the touch (Cont, Kukanov and Stoikov) in windows of"
+            f" {return_s:g} s.",
+            order_flow_imbalance,
+        ),
+    )
 
-NUMBERS = (
-    Number(
-        FAMILY,
-        "Order flow imbalance: R² on returns",
-        "",
-        Rule.SAME,
-        "Share of the variance of 10 s returns of the mid that the same window's imbalance explains.",
-        against_returns,
-        r_squared,
-    ),
-    Number(
-        FAMILY,
-        "Order flow imbalance: slope × depth",
-        "ticks",
-        Rule.FACT,
-        "Ticks that the mid moves for an imbalance as large as the mean size at the touch, over 10 s.",
-        against_returns,
-        slope_times_depth,
-        null=0.0,
-    ),
-)
+
+def numbers(return_s: float) -> tuple[Number, ...]:
+    """The family's numbers, over windows of so many seconds."""
+    return (
+        Number(
+            FAMILY,
+            "Order flow imbalance: R² on returns",
+            "",
+            Rule.SAME,
+            f"Share of the variance of {return_s:g} s returns of the mid that the same window's imbalance"
+            " explains.",
+            against_returns,
+            r_squared,
+        ),
+        Number(
+            FAMILY,
+            "Order flow imbalance: slope × depth",
+            "ticks",
+            Rule.FACT,
+            f"Ticks that the mid moves in {return_s:g} s for an imbalance as large as the mean size at the"
+            " touch.",
+            against_returns,
+            slope_times_depth,
+            null=0.0,
+        ),
+    )

@@ -1,5 +1,4 @@
-"""A statistic that is a distribution: what it is called, how it is taken of a market, and how two are
-compared."""
+"""A statistic that is a distribution: its name, how it is taken of a market, how two are compared."""
 
 from __future__ import annotations
 
@@ -108,6 +107,7 @@ def compare(
         distance=ours.tv,
         baseline_distance=theirs.tv,
         allowed=allowed,
+        baseline_allowed=allowed,
         wasserstein=ours.w1,
         baseline_wasserstein=theirs.w1,
         wasserstein_allowed=allowed_w1,

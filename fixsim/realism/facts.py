@@ -1,11 +1,12 @@
-"""The stylised facts of Cont, Empirical properties of asset returns (Quantitative Finance 1, 2001), as far
-as one recording shows them, and the memory of order signs (Lillo and Farmer, 2004).
+"""The stylised facts of asset returns, as far as one recording shows them.
 
-Returns are changes of the mid in ticks over windows of time; correlations use pairs within one block, so that
-blocks can be drawn anew. What one day cannot say: anything slower than some minutes (decay of volatility's
-autocorrelation over days, Taylor effect, conditional tails after a fitted volatility model, asymmetry between
-coarse and fine volatility), and gain-loss asymmetry and leverage are mostly noise in it. Such rows come out
-OPEN.
+They are those of Cont, Empirical properties of asset returns (Quantitative Finance 1, 2001), and the memory
+of order signs (Lillo and Farmer, 2004). Returns are changes of the mid in ticks over windows of time;
+correlations use pairs within one block, so that blocks can be drawn anew.
+
+What one day cannot say: anything slower than some minutes (decay of volatility's autocorrelation over
+days, Taylor effect, conditional tails after a fitted volatility model, asymmetry between coarse and fine
+volatility); and gain-loss asymmetry and leverage are mostly noise in it. Such rows come out OPEN.
 """
 
 from __future__ import annotations
@@ -68,8 +69,7 @@ def signs(view: View) -> Blocks:
 
 
 def autocorrelation(series: Blocks, lags: NDArray[np.int64] | Sequence[int]) -> Floats:
-    """[lags]: the autocorrelation of a series over pairs that lie within one block; nan where it is
-    constant."""
+    """[lags]: the autocorrelation over pairs that lie within one block; nan where the series is constant."""
     pooled = np.concatenate(series)
     if not len(pooled):
         return np.full(len(lags), np.nan)
@@ -121,8 +121,7 @@ def hill_index(series: Blocks) -> float:
 
 
 def l_ratios(values: Floats) -> tuple[float, float]:
-    """L-skewness and L-kurtosis (Hosking 1990): of the normal distribution 0 and 0.1226; both lie in (-1,
-    1)."""
+    """L-skewness and L-kurtosis (Hosking 1990), in (-1, 1): of the normal distribution 0 and 0.1226."""
     n = len(values)
     if n < 8 or np.ptp(values) == 0:
         return np.nan, np.nan
@@ -141,15 +140,16 @@ def gain_loss(series: Blocks) -> float:
 
 
 def aggregational_gaussianity(series: Blocks, factor: int) -> float:
-    """L-kurtosis of returns less that of sums of `factor` of them: above zero where aggregation thins
-    tails."""
+    """L-kurtosis of returns less that of sums of `factor` of them: above zero where sums are thinner."""
     sums = [x[: len(x) // factor * factor].reshape(-1, factor).sum(axis=1) for x in series]
     return l_ratios(np.concatenate(series))[1] - l_ratios(np.concatenate(sums))[1]
 
 
 def variance_ratio(series: Blocks, factor: int) -> float:
-    """The variance of sums of `factor` returns over `factor` times theirs: 1 for a random walk, less where
-    moves are undone (Lo and MacKinlay 1988); the slope of the signature plot."""
+    """The variance of sums of `factor` returns over `factor` times theirs (Lo and MacKinlay 1988).
+
+    1 for a random walk, less where moves are undone: the slope of the signature plot.
+    """
     sums = [x[: len(x) // factor * factor].reshape(-1, factor).sum(axis=1) for x in series]
     variance = np.concatenate(series).var()
     return float(np.concatenate(sums).var() / (factor * variance)) if variance > 0 else np.nan
@@ -180,8 +180,11 @@ def leverage(series: Blocks, lags: int = LEVERAGE_LAGS) -> float:
 
 
 def bursts(series: Blocks) -> float:
-    """The Fano factor (variance over mean) of the number of large returns in each block: 1 if they come
-    independently of each other, more where they come in bursts. Large: beyond three robust deviations."""
+    """The Fano factor (variance over mean) of the number of large returns in each block.
+
+    1 if they come independently of each other, more where they come in bursts. Large: beyond three robust
+    deviations.
+    """
     pooled = np.abs(np.concatenate(series))
     limit = LARGE * 1.4826 * float(np.median(pooled)) if len(pooled) else np.nan
     counts = np.array([np.sum(np.abs(values) > limit) for values in series if len(values)], np.float64)
@@ -279,7 +282,7 @@ def numbers(return_s: float, minute_s: float, coarse_s: float) -> tuple[Number, 
             "Intermittency",
             "",
             Rule.FACT,
-            f"Variance over mean of the number of {short} returns beyond three robust deviations in each block;"
+            f"Variance over mean of the count of {short} returns beyond three robust deviations in a block;"
             " 1: independent.",
             short_returns,
             bursts,

@@ -47,8 +47,7 @@ class Buckets:
 
 
 def imbalance_and_return(view: View) -> list[Floats]:
-    """By block: [windows, 2] |Q| / V and sign(Q) r / sigma of each minute in which the two sides' trades
-    differ."""
+    """By block: [windows, 2] |Q| / V and sign(Q) r / sigma of each minute with net traded volume."""
     seconds, frame = view.plan.minute_s, view.frame
     rows = np.flatnonzero((frame.change == Change.MARKET) | (frame.change == Change.HIDDEN))
     signed = -frame.side[rows] * frame.quantity[rows] / frame.lots_per_unit
@@ -64,8 +63,10 @@ def imbalance_and_return(view: View) -> list[Floats]:
 
 
 def fit(points: Floats) -> Law:
-    """Least squares of y = factor x^exponent to points [n, 2], exponent from 0.05 to 2 in steps of 0.025;
-    nan with fewer than ten points, or where the best fit falls."""
+    """Least squares of y = factor x^exponent to points [n, 2].
+
+    The exponent is one of 0.05 to 2 in steps of 0.025; nan with fewer than ten points, or if the fit falls.
+    """
     if len(points) < 10:
         return Law(np.nan, np.nan)
     powers = points[:, :1] ** EXPONENTS
@@ -98,25 +99,27 @@ def buckets(view: View) -> Buckets:
     )
 
 
-NUMBERS = (
-    Number(
-        FAMILY,
-        "Aggregate impact (proxy): exponent",
-        "",
-        Rule.FACT,
-        "Exponent of a minute's return against its net traded volume; below 1: concave. Not a metaorder's.",
-        imbalance_and_return,
-        exponent,
-        null=1.0,
-    ),
-    Number(
-        FAMILY,
-        "Aggregate impact (proxy): size",
-        "σ",
-        Rule.FACT,
-        "The fit's return, in deviations of a minute, where the net volume is a mean minute's volume.",
-        imbalance_and_return,
-        factor,
-        null=0.0,
-    ),
-)
+def numbers(minute_s: float) -> tuple[Number, ...]:
+    """The family's proxy, over windows of so many seconds."""
+    return (
+        Number(
+            FAMILY,
+            "Aggregate impact (proxy): exponent",
+            "",
+            Rule.FACT,
+            f"Exponent of the return of {minute_s:g} s against its net traded volume; below 1: concave.",
+            imbalance_and_return,
+            exponent,
+            null=1.0,
+        ),
+        Number(
+            FAMILY,
+            "Aggregate impact (proxy): size",
+            "σ",
+            Rule.FACT,
+            f"The fit's return, in deviations of {minute_s:g} s returns, at a net volume of a mean window's.",
+            imbalance_and_return,
+            factor,
+            null=0.0,
+        ),
+    )

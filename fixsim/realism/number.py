@@ -36,6 +36,8 @@ def compare(what: Number, tape: View, generated: View, baseline: View, rng: np.r
         figures.append(figure)
         draws.append(drawn)
     difference = interval(draws[1] - draws[0])
+    distance, allowed = _apart(figures[0], figures[1], difference)
+    baseline_distance, baseline_allowed = _apart(figures[0], figures[2], interval(draws[2] - draws[0]))
     if what.rule is Rule.FACT:
         verdict, reason = fact(figures[0], figures[1], difference, what.null)
     else:
@@ -51,6 +53,10 @@ def compare(what: Number, tape: View, generated: View, baseline: View, rng: np.r
         verdict=verdict,
         reason=reason,
         null=what.null,
+        distance=distance,
+        baseline_distance=baseline_distance,
+        allowed=allowed,
+        baseline_allowed=baseline_allowed,
     )
 
 
@@ -63,3 +69,12 @@ def measure(what: Number, view: View, rng: np.random.Generator) -> tuple[Figure,
         value, draws = bootstrap(what.statistic, blocks, view.plan.draws, rng)
     low, high = interval(draws)
     return (Figure(value, low, high) if np.isfinite(value) else UNKNOWN), draws
+
+
+def _apart(tape: Figure, other: Figure, difference: tuple[float, float]) -> tuple[Figure, float]:
+    """How far a number is from the tape's, and how far it could be with zero just inside the interval."""
+    apart = other.value - tape.value
+    if not (np.isfinite(apart) and np.isfinite(difference[0])):
+        return UNKNOWN, np.nan
+    low, high = difference if apart >= 0 else (-difference[1], -difference[0])
+    return Figure(abs(apart), max(low, 0.0), max(high, 0.0)), max(abs(apart) - low, 0.0)

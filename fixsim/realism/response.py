@@ -143,6 +143,7 @@ def compare(
                 distance=distance["generated"],
                 baseline_distance=distance["baseline"],
                 allowed=allowed,
+                baseline_allowed=allowed,
                 note=f"response after {plan.lags[-1]} events",
             )
         )

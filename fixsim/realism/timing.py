@@ -25,8 +25,10 @@ def between_events(view: View) -> Sample:
 
 
 def time_to_cancel(view: View) -> Sample:
-    """From a limit order's arrival to its first cancel, whole or in part. Orders that are never cancelled,
-    and events without an order's id, are left out, as LOB-Bench does."""
+    """From a limit order's arrival to its first cancel, whole or in part.
+
+    Orders that are never cancelled, and events without an order's id, are left out, as LOB-Bench does.
+    """
     frame = view.frame
     known = frame.order_id >= 0
     entered = np.flatnonzero(known & (frame.change == Change.LIMIT))

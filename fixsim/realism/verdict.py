@@ -57,10 +57,11 @@ class Row:
     limits: tuple[float, float] = (np.nan, np.nan)
     """RANGE: the literature's."""
     distance: Figure = UNKNOWN
-    """WITHIN: generated from tape; L1 for distributions, in the curve's unit for curves."""
+    """Generated from tape: L1 of distributions; for curves and numbers in their unit."""
     baseline_distance: Figure = UNKNOWN
     allowed: float = np.nan
-    """WITHIN: the tape's own."""
+    """WITHIN: the tape's own. SAME and FACT: the distance at which the interval would just contain zero."""
+    baseline_allowed: float = np.nan
     wasserstein: Figure = UNKNOWN
     """Distributions: Wasserstein-1 in standard deviations of the tape."""
     baseline_wasserstein: Figure = UNKNOWN
@@ -70,14 +71,18 @@ class Row:
     @property
     def nearer(self) -> bool | None:
         """Is the generated market nearer to the tape than the baseline? None if one is not known."""
-        if self.rule is Rule.WITHIN:
-            ours, theirs = self.distance.value, self.baseline_distance.value
-        elif self.rule is Rule.RANGE:
-            return None
-        else:
-            ours = abs(self.generated.value - self.tape.value)
-            theirs = abs(self.baseline.value - self.tape.value)
+        ours, theirs = self.distance.value, self.baseline_distance.value
         return ours < theirs if np.isfinite(ours) and np.isfinite(theirs) else None
+
+    @property
+    def ratio(self) -> float:
+        """Distance over what is allowed: at most 1 where WITHIN or SAME holds; nan if either is not known."""
+        return self.distance.value / self.allowed if self.allowed > 0 else np.nan
+
+    @property
+    def baseline_ratio(self) -> float:
+        """The same of the baseline."""
+        return self.baseline_distance.value / self.baseline_allowed if self.baseline_allowed > 0 else np.nan
 
 
 def within(distance: Figure, allowed: float) -> tuple[Verdict, str]:

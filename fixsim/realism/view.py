@@ -1,5 +1,4 @@
-"""What every statistic reads of a market: a frame with its blocks, its mid, its orders and its windows of
-time.
+"""What every statistic reads of a market: a frame with its blocks, mid, orders and windows of time.
 
 Prices are in ticks of the reference tape whatever the market's own tick, so that three markets share a unit.
 """

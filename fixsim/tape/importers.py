@@ -40,6 +40,12 @@ class Request:
         """One of the files, as a stream that tells the progress."""
         return SourceFile(path, self.progress)
 
+    def refuse(self, format_name: str, **why: str) -> None:
+        """TapeError for an option (by its field's name) that was given, and that this format cannot use."""
+        for name, reason in why.items():
+            if getattr(self, name) is not None:
+                raise TapeError(f"--{name.replace('_', '-')}: not for {format_name}: {reason}")
+
 
 class Importer(Protocol):
     """Raises TapeError: file, row, reason."""
@@ -57,6 +63,8 @@ class Format(NamedTuple):
 
 def formats() -> dict[str, Format]:
     """By the name that the command line and Meta.format use."""
+    from fixsim.tape.binance import import_binance
+    from fixsim.tape.bitstamp import import_bitstamp
     from fixsim.tape.coinbase_full import import_coinbase_full
     from fixsim.tape.lobster import import_lobster
 
@@ -65,6 +73,8 @@ def formats() -> dict[str, Format]:
         "coinbase": Format(
             import_coinbase_full, "a folder of beginning_level_3, messages and ending_level_3, or the files"
         ),
+        "bitstamp": Format(import_bitstamp, "logs, or orders.csv, that follow each other"),
+        "binance-l2": Format(import_binance, "files of one symbol that follow each other"),
     }
 
 

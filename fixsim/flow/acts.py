@@ -1,0 +1,301 @@
+"""Kernels: what generated flow does to a market.
+
+A flow is one crowd over all lit venues, as a recording is: its orders rest at the venue that their ordinal
+hashes to, its takers sweep every venue, and the queue it looks at is the consolidated one, displayed, with
+participants' orders in it. Ordinals come from the market's own table (Capacity.recorded) and are used again
+once the order is gone; `serial` tells the orders apart, so that a record of a long run names each once.
+
+With a log, every elementary act is a row: what happened, and the best levels a side after it. Prices are half
+ticks, quantities lots.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fixsim.flow.displayed import best_px, level_of, lot_at, next_px, shown, trades_now
+from fixsim.flow.rng import Generator, below
+from fixsim.matching import Capacity, EventKind
+from fixsim.matching.kernel import cold, kernel
+from fixsim.matching.layout import EVENT, Code, Core, Records, S
+from fixsim.matching.replay import feed
+from fixsim.matching.resting import reduce, slot_of
+
+ROW = np.dtype(
+    [
+        ("time_ns", "i8"),
+        ("px", "i8"),
+        ("qty", "i8"),
+        ("left", "i8"),  # of the order named, after it
+        ("order", "i8"),  # serial of the order that rests or rested; -1: a participant's
+        ("contra", "i8"),  # TRADED: serial of the taker; -1: a participant's
+        ("what", "i2"),
+        ("sign", "i2"),  # of the book that changed: +1 bids, -1 offers
+    ]
+)
+RESTED, TAKEN_OFF, TRADED = 0, 1, 2
+"""ROW.what: an order came to rest; quantity left without a trade; a resting order met a taker."""
+
+LOG_FULL = 100
+"""A code beside fixsim.matching's: the log has no room for another event's rows."""
+
+NEXT_ORDINAL, NEXT_SERIAL, ROWS, VOID, EVENTS = 0, 1, 2, 3, 4
+"""Places in Acts.state. VOID: events that met nothing they could act upon. EVENTS: all events."""
+
+_FILLS, _FREE = int(S.FILLS), int(S.FREE)
+_LIMIT, _MARKET, _CANCEL = int(EventKind.LIMIT), int(EventKind.MARKET), int(EventKind.CANCEL)
+_OK, _ORDERS_FULL = int(Code.OK), int(Code.ORDERS_FULL)
+_LEVELS_FULL, _FILLS_FULL = int(Code.LEVELS_FULL), int(Code.FILLS_FULL)
+
+
+class Acts(NamedTuple):
+    """One flow's hands: its ordinals, and its log."""
+
+    state: NDArray[np.int64]
+    serial: NDArray[np.int64]
+    """By ordinal: the number, 0, 1, 2 …, of the order that has it or had it last."""
+    event: Records
+    """[1] EVENT: what is fed next."""
+    rows: Records
+    """[n] ROW; n 0: nothing is kept."""
+    px: NDArray[np.int64]
+    """[n, 2, levels]: the best prices after each row, bids and offers, 0 where there is none."""
+    qty: NDArray[np.int64]
+    """[n, 2, levels]"""
+
+
+def acts(capacity: Capacity, *, rows: int = 0, levels: int = 10) -> Acts:
+    """For a market of this capacity; with room for `rows` rows of a log, each with so many levels a side."""
+    event = np.zeros(1, EVENT)
+    event["funds"] = -1
+    shape = (rows, 2, levels)
+    return Acts(
+        state=np.zeros(5, np.int64),
+        serial=np.full(capacity.recorded, -1, np.int64),
+        event=event,
+        rows=np.zeros(rows, ROW),
+        px=np.zeros(shape, np.int64),
+        qty=np.zeros(shape, np.int64),
+    )
+
+
+@kernel
+def ready(core: Core, acts: Acts, orders: int, levels: int, rows: int) -> int:
+    """Whether an event fits that rests so many orders, at so many prices, and logs so many rows: a code."""
+    resting = core.orders.shape[0] - core.state[_FREE]
+    if core.fills.shape[0] - core.state[_FILLS] < 2 * (resting + orders):
+        return _FILLS_FULL
+    if core.state[_FREE] < orders or 2 * (resting + orders) > core.recorded.shape[0]:
+        return _ORDERS_FULL
+    for book in range(core.books.shape[0]):
+        if core.over_key.shape[1] - core.books[book].over < levels:
+            return _LEVELS_FULL
+    if acts.rows.shape[0] > 0 and acts.rows.shape[0] - acts.state[ROWS] < rows:
+        return LOG_FULL
+    return _OK
+
+
+@kernel
+def fresh(core: Core, acts: Acts) -> int:
+    """An ordinal that no resting order has. At most half of them are in use (ready), so one is near."""
+    n = core.recorded.shape[0]
+    ordinal = acts.state[NEXT_ORDINAL]
+    while core.recorded[ordinal] != 0:
+        ordinal = ordinal + 1 if ordinal + 1 < n else 0
+    acts.state[NEXT_ORDINAL] = ordinal + 1 if ordinal + 1 < n else 0
+    acts.serial[ordinal] = acts.state[NEXT_SERIAL]
+    acts.state[NEXT_SERIAL] += 1
+    return int(ordinal)
+
+
+@cold
+def keep(
+    core: Core,
+    acts: Acts,
+    what: int,
+    sign: int,
+    px: int,
+    qty: int,
+    left: int,
+    order: int,
+    contra: int,
+    now: int,
+) -> None:
+    """One row of the log."""
+    n = acts.state[ROWS]
+    row = acts.rows[n]
+    row.time_ns, row.what, row.sign, row.px, row.qty, row.left = now, what, sign, px, qty, left
+    row.order, row.contra = order, contra
+    levels = acts.px.shape[2]
+    for side in range(2):
+        s = 1 - 2 * side
+        price = best_px(core, s)
+        for i in range(levels):
+            acts.px[n, side, i] = price
+            acts.qty[n, side, i] = shown(core, s, price) if price > 0 else 0
+            if price > 0:
+                price = next_px(core, s, price)
+    acts.state[ROWS] = n + 1
+
+
+@cold
+def send(core: Core, acts: Acts, kind: int, ordinal: int, sign: int, px: int, qty: int, now_ns: int) -> int:
+    """Feed one event as if it were recorded, and log what came of it: a code."""
+    event = acts.event[0]
+    event.time_ns, event.kind, event.ordinal, event.sign = now_ns, kind, ordinal, sign
+    event.px, event.qty = px, qty
+    before = core.state[_FILLS]
+    code = feed(core, event)
+    if code != _OK or acts.rows.shape[0] == 0:
+        return int(code)
+    filled = 0
+    for i in range(before, core.state[_FILLS]):
+        fill = core.fills[i]
+        maker = -1 if fill.maker_is_ours else int(acts.serial[fill.maker_key])
+        taker = -1 if fill.taker_is_ours else int(acts.serial[fill.taker_key])
+        filled += fill.qty if fill.taker_key == ordinal else 0
+        keep(
+            core,
+            acts,
+            TRADED,
+            -fill.aggressor_sign,
+            fill.px,
+            fill.qty,
+            fill.maker_leaves,
+            maker,
+            taker,
+            now_ns,
+        )
+    if kind == _LIMIT and slot_of(core, ordinal) >= 0:
+        keep(core, acts, RESTED, sign, px, qty - filled, qty - filled, acts.serial[ordinal], -1, now_ns)
+    return int(code)
+
+
+@kernel
+def add(core: Core, acts: Acts, sign: int, px: int, qty: int, now_ns: int) -> int:
+    """A limit order: a code."""
+    return send(core, acts, _LIMIT, fresh(core, acts), sign, px, qty, now_ns)
+
+
+@kernel
+def take(core: Core, acts: Acts, sign: int, px: int, qty: int, now_ns: int) -> int:
+    """A market order for at most what is displayed at `px`, the best price it can have: a code.
+
+    With a log it goes order by order, so that each trade has the book after it; the fills are the same.
+    """
+    qty = min(qty, shown(core, -sign, px))
+    if qty == 0:
+        acts.state[VOID] += 1
+        return _OK
+    ordinal = fresh(core, acts)
+    if acts.rows.shape[0] == 0:
+        return send(core, acts, _MARKET, ordinal, sign, 0, qty, now_ns)
+    return take_logged(core, acts, ordinal, sign, px, qty, now_ns)
+
+
+@cold
+def take_logged(core: Core, acts: Acts, ordinal: int, sign: int, px: int, qty: int, now_ns: int) -> int:
+    side = 1 if sign > 0 else 0
+    while qty > 0:
+        first, arrival = -1, 0
+        for venue in range(core.books.shape[0] // 2):
+            level = level_of(core, 2 * venue + side, px) if trades_now(core, venue) else -1
+            if level >= 0:
+                head = core.levels[level].head
+                if first < 0 or core.orders[head].arrival < arrival:
+                    first, arrival = head, core.orders[head].arrival
+        if first < 0:
+            break
+        lots = min(qty, core.orders[first].leaves)
+        code = send(core, acts, _MARKET, ordinal, sign, 0, lots, now_ns)
+        if code != _OK:
+            return code
+        qty -= lots
+    return _OK
+
+
+@kernel
+def remove(core: Core, acts: Acts, slot: int, lots: int, now_ns: int) -> int:
+    """Take `lots` off a resting order of the flow, without a trade: a code."""
+    order = core.orders[slot]
+    ordinal, px, left = order.key, order.px, order.leaves - lots
+    sign = 1 if order.book & 1 == 0 else -1
+    code = _OK
+    if left == 0:
+        code = send(core, acts, _CANCEL, ordinal, sign, px, lots, now_ns)
+    else:
+        reduce(core, slot, lots)
+    if acts.rows.shape[0] > 0:
+        keep(core, acts, TAKEN_OFF, sign, px, lots, left, acts.serial[ordinal], -1, now_ns)
+    return code
+
+
+@kernel
+def cancel_some(core: Core, acts: Acts, rng: Generator, sign: int, px: int, lots: int, now_ns: int) -> int:
+    """Take `lots` away from a price, from orders met by a lot drawn at random: a code.
+
+    A participant's order is not the flow's to cancel, and drawing one ends it: a queue is cancelled less in
+    proportion to what participants have in it.
+    """
+    done = False
+    while lots > 0:
+        total = shown(core, sign, px)
+        slot = lot_at(core, sign, px, below(rng, total)) if total > 0 else -1
+        if slot < 0 or core.orders[slot].key < 0:
+            break
+        part = min(lots, core.orders[slot].leaves)
+        code = remove(core, acts, slot, part, now_ns)
+        if code != _OK:
+            return code
+        lots -= part
+        done = True
+    if not done:
+        acts.state[VOID] += 1
+    return _OK
+
+
+@cold
+def clear_from(core: Core, acts: Acts, sign: int, px: int, lots: int, everywhere: bool, now_ns: int) -> int:
+    """Take up to `lots` of the flow's away from a price, the newest orders first: a code.
+
+    `everywhere`: also at venues that do not trade now.
+    """
+    side = 0 if sign > 0 else 1
+    for venue in range(core.books.shape[0] // 2):
+        if not everywhere and not trades_now(core, venue):
+            continue
+        level = level_of(core, 2 * venue + side, px)
+        slot = core.levels[level].tail if level >= 0 else -1
+        while slot >= 0 and lots > 0:
+            before = core.orders[slot].prev
+            if core.orders[slot].key >= 0:
+                part = min(lots, core.orders[slot].leaves)
+                code = remove(core, acts, slot, part, now_ns)
+                if code != _OK:
+                    return code
+                lots -= part
+            slot = before
+    return _OK
+
+
+@cold
+def thin(core: Core, acts: Acts, rng: Generator, sign: int, px: int, lots: int, now_ns: int) -> int:
+    """Take up to `lots` of the flow's own away from a price, drawn at random lot by lot: a code."""
+    missed = 0
+    while lots > 0 and missed < 32:
+        total = shown(core, sign, px)
+        slot = lot_at(core, sign, px, below(rng, total)) if total > 0 else -1
+        if slot < 0:
+            return _OK
+        if core.orders[slot].key < 0:
+            missed += 1
+            continue
+        part = min(lots, core.orders[slot].leaves)
+        code = remove(core, acts, slot, part, now_ns)
+        if code != _OK:
+            return code
+        lots -= part
+    return clear_from(core, acts, sign, px, lots, False, now_ns) if lots > 0 else _OK

@@ -1,0 +1,88 @@
+"""What generated flows share on the Python side: the loop around a kernel, and the log that it fills.
+
+A flow's kernel stops before an event that would not fit, whatever does not: the market's fills, its orders,
+the log's rows. A full log is emptied and the kernel goes on; anything else is the market's to refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fixsim.flow.acts import EVENTS, LOG_FULL, ROWS, VOID, Acts, acts
+from fixsim.matching import BookFull, Market, MatchingError
+from fixsim.matching.layout import Code, Core, Records
+
+MOST_EVENTS = 1 << 62
+"""No bound on one call's events."""
+
+_WHY = {
+    Code.FILLS_FULL: "the fills that fills() has not drained leave no room for more (Capacity.fills)",
+    Code.ORDERS_FULL: "too many orders rest (Capacity.orders, and half of Capacity.recorded)",
+    Code.LEVELS_FULL: "too many prices lie outside the window (Capacity.overflow; changes() frees some)",
+}
+
+
+@dataclass(slots=True)
+class Log:
+    """Where the rows of a flow go: `sink` gets copies: ROW records, prices, quantities [n, 2, levels]."""
+
+    sink: Callable[[Records, NDArray[np.int64], NDArray[np.int64]], None]
+    levels: int = 10
+    rows: int = field(default=1 << 14)
+    """Room between two drains; more than one event can need."""
+
+    def drain(self, acts: Acts) -> None:
+        n = int(acts.state[ROWS])
+        if n:
+            self.sink(acts.rows[:n].copy(), acts.px[:n].copy(), acts.qty[:n].copy())
+        acts.state[ROWS] = 0
+
+
+class Hands:
+    """A flow's hold on its market: the arrays its kernels get, and what to do when one of them stops."""
+
+    def __init__(self, market: Market, log: Log | None, event_rows: int) -> None:
+        if market.counts().resting:
+            raise MatchingError("generated flow begins in an empty market: orders rest in this one")
+        if log is not None and log.rows < 2 * event_rows:
+            log.rows = 2 * event_rows
+        self.market = market
+        self.core: Core = market.core
+        self.log = log
+        rows, levels = (log.rows, log.levels) if log else (0, 1)
+        self.acts = acts(market.capacity, rows=rows, levels=levels)
+
+    @property
+    def events(self) -> int:
+        return int(self.acts.state[EVENTS])
+
+    @property
+    def void(self) -> int:
+        """Events that met nothing they could act upon."""
+        return int(self.acts.state[VOID])
+
+    def all(self, kernel: Callable[[], tuple[int, int]]) -> int:
+        """Call `kernel` until it answers Code.OK: all its events. BookFull if the market has no room."""
+        done = 0
+        while True:
+            code, n = kernel()
+            done += n
+            if code == LOG_FULL and self.log is not None:
+                self.log.drain(self.acts)
+            elif code == Code.OK:
+                return done
+            else:
+                self.refuse(code)
+
+    def refuse(self, code: int) -> None:
+        """Raise what a code says; nothing for Code.OK."""
+        if code == Code.OK:
+            return
+        known = Code(code)
+        if known in _WHY:
+            raise BookFull(f"generated flow: {_WHY[known]}")
+        raise MatchingError(f"generated flow: event {self.events}: {known.name}")

@@ -137,7 +137,7 @@ def load_tape(path: Path = SHIPPED) -> Tape:
             raise TapeError(f"{path}: column {name} has {len(columns[name])} rows, not {n[array]}")
         made[array][field] = columns[name]
     tape = Tape(**(named | made))
-    _check(tape, path)
+    check_tape(tape, path)
     tape.end["qty"] = _original_qty(tape)[tape.end["ordinal"]] - tape.end["qty"]
     return tape
 
@@ -199,8 +199,8 @@ def _outside(values: NDArray[np.int64], most: int) -> NDArray[np.bool_]:
     return (values < 1) | (values > most)
 
 
-def _check(tape: Tape, path: Path) -> None:
-    """What the kernels take for granted."""
+def check_tape(tape: Tape, path: Path) -> None:
+    """What the kernels take for granted: TapeError naming `path` and the record where it does not hold."""
     events, came = tape.events, tape.events["kind"] < EventKind.CANCEL
     limits, by_funds = events["kind"] == EventKind.LIMIT, events["funds"] >= 0
     n = tape.ordinals

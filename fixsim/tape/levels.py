@@ -141,11 +141,11 @@ def apply_row(book: Any, row: Any, partial: bool, anchors: bool) -> None:
     if kind == _ADD or (kind == _SNAPSHOT and row.order_id != _NULL):
         if row.quantity > 0:
             add_to_level(book, side, key, row.quantity)
-    elif kind == _REDUCE or kind == _DELETE or kind == _TRADE:
+    elif kind in (_REDUCE, _DELETE, _TRADE):
         named = row.order_id != _NULL or kind != _TRADE
         if row.quantity > 0 and named and (partial or not row.flags & _UNKNOWN_ORDER):
             add_to_level(book, side, key, -row.quantity)
-    elif kind == _LEVEL or kind == _SNAPSHOT:
+    elif kind in (_LEVEL, _SNAPSHOT):
         set_level(book, side, key, row.quantity)
     elif kind == _ANCHOR and anchors:
         set_level(book, side, key, 0 if row.flags & _OUT_OF_VIEW else row.quantity)

@@ -26,16 +26,25 @@ def _nothing(read_bytes: int) -> None:
     """Nobody watches."""
 
 
+class CutShortError(TapeError):
+    """A file that ends before its end, or whose packing is damaged: what came before it can be used."""
+
+    def __init__(self, name: str, rows: int, reason: str) -> None:
+        super().__init__(f"{name}: row {rows + 1}: {reason}")
+        self.reason = reason
+
+
 class SourceFile:
     """Lines or bytes of one file: plain, or packed as its name says (.xz, .gz).
 
     `rows` counts the lines handed out; `progress` is called with the bytes of the file itself that were read
-    since the last call. Raises TapeError naming the file, for what cannot be opened or unpacked.
+    since the last call. Raises TapeError naming the file, for what cannot be opened, and CutShortError.
     """
 
     def __init__(self, path: Path, progress: Callable[[int], None] = _nothing) -> None:
         self.path = path
         self.rows = 0
+        self._broken = False
         self._raw = _Watched(path, progress)
         try:
             self._content: IO[bytes] = self._unpacked()
@@ -77,12 +86,15 @@ class SourceFile:
     def _fault(self, error: Exception) -> TapeError:
         if isinstance(error, OSError) and error.errno is not None:
             return TapeError(f"{self.path}: {error.strerror or error}")
-        return TapeError(f"{self.name}: after row {self.rows}: damaged or cut short: {error}")
+        self._broken = True
+        return CutShortError(self.name, self.rows, f"damaged or cut short: {error}")
 
     def described(self) -> Source:
-        """What Meta keeps of it. What was not asked for yet is read for the digest."""
-        for _ in self.blocks():
-            pass
+        """What Meta keeps of it. What was not read yet is read for the digest."""
+        if not self._broken:
+            for _ in self.blocks():
+                pass
+        self._raw.drain()
         return Source(self.name, self._raw.sha256.hexdigest(), self.rows)
 
     def close(self) -> None:
@@ -117,6 +129,11 @@ class _Watched(io.RawIOBase):
         self.sha256.update(memoryview(buffer)[:n])
         self._progress(n)
         return n
+
+    def drain(self) -> None:
+        """Read what is left, for the digest."""
+        while self.read(_BLOCK_BYTES):
+            pass
 
     def close(self) -> None:
         if not self.closed:

@@ -76,6 +76,8 @@ class TapeWriter:
         self._sources: list[SourceFile] = []
         self._row_group, self._part_rows = row_group, part_rows
         self._pending: list[tuple[int, ...]] = []
+        self._blocks: list[Records] = []
+        self._blocked = 0
         self._pending_day = -1
         self._day = -1
         self._parts = 0
@@ -93,7 +95,7 @@ class TapeWriter:
     # What an importer says
 
     def reads(self, source: SourceFile) -> int:
-        """Name a file that rows come from: its index, for `file`."""
+        """Name a file that rows come from: its index, for `file`. It is closed with the writer."""
         self._sources.append(source)
         return len(self._sources) - 1
 
@@ -117,12 +119,10 @@ class TapeWriter:
     ) -> None:
         """Append one row. Its place is the order of calls; `time_ns` may not fall."""
         day = time_ns // DAY_NS
-        if len(self._pending) >= self._row_group:
+        if len(self._pending) >= self._row_group or self._blocks:
             self._flush()
         if day != self._pending_day:
-            self._flush()
-            self._close_day()  # what is named or set aside from here on belongs to the new day
-        self._pending_day = day
+            self._turn(day)
         nullable = (venue_time_ns, receive_time_ns, sequence)
         self._pending.append(
             (
@@ -140,12 +140,17 @@ class TapeWriter:
 
     def extend(self, rows: Records) -> None:
         """Append ROW records [n], NULL where there is nothing; `seq` is given here."""
-        self._flush()
+        if self._pending:
+            self._flush()
         days = rows["time_ns"] // DAY_NS
         cuts = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(rows)]
         for start, end in pairwise(cuts):
-            for at in range(start, end, self._row_group):
-                self._write(rows[at : min(at + self._row_group, end)].copy())
+            if end > start and days[start] != self._pending_day:
+                self._turn(int(days[start]))
+            self._blocks.append(rows[start:end].copy())
+            self._blocked += end - start
+            if self._blocked >= self._row_group:
+                self._flush()
 
     def name(self, order_id: int, native_id: str) -> None:
         """Keep the source's own id of an order, after the row that brought it."""
@@ -154,7 +159,7 @@ class TapeWriter:
             self._orders.write()
 
     def reject(self, file: int, row: int, reason: str, raw: bytes = b"") -> None:
-        """A row that cannot be used. Raises TapeError naming file and row, or sets it aside (`quarantine`)."""
+        """A row that cannot be used: TapeError naming file and row, or it is set aside (`quarantine`)."""
         if not self.sets_aside:
             raise TapeError(f"{self._sources[file].name}: row {row}: {reason}")
         self.meta.quarantined += 1
@@ -178,11 +183,22 @@ class TapeWriter:
 
     # The file
 
+    def _turn(self, day: int) -> None:
+        """What is named or set aside from here on belongs to the new day."""
+        self._flush()
+        self._close_day()
+        self._pending_day = day
+
     def _flush(self) -> None:
         if self._pending:
-            rows = np.array(self._pending, ROW)
+            self._blocks.append(np.array(self._pending, ROW))
             self._pending.clear()
-            self._write(rows)
+        if self._blocks:
+            rows = np.concatenate(self._blocks)
+            self._blocks.clear()
+            self._blocked = 0
+            for at in range(0, len(rows), self._row_group):
+                self._write(rows[at : at + self._row_group])
 
     def _write(self, rows: Records) -> None:
         """Rows of one UTC day, at most a row group."""
@@ -299,6 +315,8 @@ class TapeWriter:
                 self.finish()
         finally:
             self.discard()
+            for source in self._sources:
+                source.close()
 
 
 class _SideFile:
@@ -335,7 +353,7 @@ class _SideFile:
 
 
 def _only_import(work: Path) -> int:
-    """An empty folder that is ours alone, as a locked descriptor; what an import left that died is removed."""
+    """An empty folder that is ours alone, as a locked descriptor; what a dead import left is removed."""
     try:
         work.mkdir(parents=True, exist_ok=True)
         lock = os.open(work, os.O_RDONLY)

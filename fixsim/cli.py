@@ -25,7 +25,8 @@ from fixsim.demo.cli import demo as demo_command
 from fixsim.desk import Block
 from fixsim.lockstep import LockstepError
 from fixsim.settings import NANOS, Clock, Settings, load_settings, refuse_other_tape, tape_path
-from fixsim.tape import SHIPPED, TapeError, load_tape, verify
+from fixsim.tape import TapeError
+from fixsim.tape.cli import app as tape_app
 from risk.errors import SettingsError
 from risk.order import Side
 from router.fix.decimals import lots_from_wire, nanos_from_wire
@@ -38,7 +39,6 @@ app = typer.Typer(
     " flow.\n\nStart the venues with `fixsim serve`, a router beside it, and send a block order with"
     " `fixsim desk`. Exit status: 0 as asked; 1 not wholly (order not filled); 2 a fault in what was asked.",
 )
-tape_app = typer.Typer(no_args_is_help=True, help="Recorded order flow.")
 app.add_typer(tape_app, name="tape")
 
 SettingsOption = Annotated[
@@ -75,9 +75,10 @@ def serve(
     In lock-step time waits until every participant of the settings has joined the clock link.
     """
     from fixsim.server import serve as run_venues
+    from fixsim.tape.convert import load_any
 
     loaded = _changed(load_settings(settings), mode, speed, seed)
-    tape = load_tape(tape_path(loaded, settings))
+    tape = load_any(tape_path(loaded, settings))
     refuse_other_tape(loaded, tape, settings)
     path = record or Path(loaded.record)
     with path.open("a", encoding="ascii", buffering=1) as file:
@@ -169,26 +170,6 @@ def _seconds(option: str, value: float) -> int:
     if not abs(value) <= MOST_S:
         raise SettingsError(f"{option} = {value}: must be at most {MOST_S} seconds")
     return int(value * NANOS)
-
-
-@tape_app.command("verify")
-def tape_verify(
-    path: Annotated[
-        Path, typer.Argument(metavar="TAPE", help="The tape; default: the one that ships.")
-    ] = SHIPPED,
-    venues: Annotated[
-        int, typer.Option(metavar="N", min=1, max=8, help="Split over so many lit venues.")
-    ] = 2,
-) -> None:
-    """Replay a tape as order flow, and compare matches and end book with what was recorded."""
-    report = verify(load_tape(path), venues)
-    typer.echo(
-        f"{path.name}: {report.events} events over {report.venues} lit venues;"
-        f" matches {report.matches_equal} of {report.matches_recorded} as recorded;"
-        f" end book {report.end_orders_equal} of {report.end_orders_recorded} orders as recorded,"
-        f" queues {'equal' if report.queue_equal else 'DIFFERENT'}; state {report.digest}"
-    )
-    raise typer.Exit(0 if report.ok else 1)
 
 
 app.command("demo")(demo_command)

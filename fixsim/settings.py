@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from fixsim.tape import SHIPPED
 from fixsim.tape import Tape as RecordedTape
+from fixsim.tape.metafile import find_tapes
 from risk.errors import SettingsError, read_settings
 
 NANOS = 1_000_000_000
@@ -192,14 +193,18 @@ def load_settings(path: Path | str) -> Settings:
 
 
 def tape_path(settings: Settings, settings_path: Path) -> Path:
-    """Where the tape is: beside the settings, in the working directory, or among those that fixsim ships."""
+    """Where the tape is: beside the settings, in the working directory, or among those that fixsim ships.
+
+    A compact tape is a file, a Parquet tape the folder of its symbol (or one that holds no other).
+    """
     named = settings.tape.path
     places = [settings_path.parent / named, Path(named), SHIPPED.parent / named]
     for place in places:
-        if place.is_file():
+        if place.is_file() or (named and place.is_dir() and find_tapes(place)):
             return place
     raise SettingsError(
-        f"{settings_path}: tape.path = {named!r}: no such file in {', '.join(str(p.parent) for p in places)}"
+        f"{settings_path}: tape.path = {named!r}: no such file in {', '.join(str(p.parent) for p in places)},"
+        " nor the folder of a tape"
     )
 
 

@@ -138,8 +138,9 @@ def study(
     if metaorders is not None:
         rows, result.metaorder_law = metaorder_rows(metaorders, plan.draws, next(draw))
         result.metaorders = metaorders
-        last = max(k for k, row in enumerate(result.rows) if row.family == impact.FAMILY)
-        result.rows[last + 1 : last + 1] = rows
+        result.rows += rows
+    order = list(dict.fromkeys(row.family for row in result.rows))
+    result.rows.sort(key=lambda row: order.index(row.family))
     advance("Shapes")
     for name, view in views.items():
         points = np.concatenate(impact.imbalance_and_return(view))

@@ -92,7 +92,7 @@ def within(distance: Figure, allowed: float) -> tuple[Verdict, str]:
     if not distance.known:
         return Verdict.FAIL, "cannot be measured in the generated market"
     if distance.value <= allowed:
-        return Verdict.PASS, "no further from the tape than its own halves are from each other"
+        return Verdict.PASS, "within the tape's own variation"
     if allowed <= 0:
         return Verdict.FAIL, "the tape's halves do not differ at all"
     return Verdict.FAIL, f"{distance.value / allowed:.1f} times the tape's own variation"

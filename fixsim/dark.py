@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -108,8 +108,8 @@ class _Order:
         return qty >= min(self.min_qty, self.leaves)
 
 
-def midpoint(touches: Iterable[Touch]) -> int | None:
-    """The middle of the lit venues' best bid and offer; None if a side is empty, or they are crossed."""
+def consolidated(touches: Iterable[Touch]) -> tuple[int, int] | None:
+    """The lit venues' best bid and offer; None if a side is empty, or they are crossed."""
     bids, asks = [], []
     for touch in touches:
         if touch.bid_qty:
@@ -118,10 +118,16 @@ def midpoint(touches: Iterable[Touch]) -> int | None:
             asks.append(touch.ask_px)
     if not bids or not asks or max(bids) > min(asks):
         return None
-    total = max(bids) + min(asks)
-    if total % 2:
-        raise ValueError(f"prices {max(bids)} and {min(asks)} are not both whole ticks: no exact midpoint")
-    return total // 2
+    return max(bids), min(asks)
+
+
+def midpoint(far: tuple[int, int] | None) -> int | None:
+    """The middle of a consolidated touch, exactly."""
+    if far is None:
+        return None
+    if sum(far) % 2:
+        raise ValueError(f"prices {far[0]} and {far[1]} are not both whole ticks: no exact midpoint")
+    return sum(far) // 2
 
 
 class DarkBook:
@@ -153,15 +159,17 @@ class DarkBook:
         limit_px: int | None = None,
         min_qty: int = 0,
     ) -> Submitted:
-        """A midpoint order, Kind LIMIT or IOC: a peg, which `limit_px` may bound. advance() is implied."""
+        """A midpoint order: a peg, which `limit_px` may bound, and what is left of it rests (LIMIT) or goes
+        (IOC), or it trades in full or not at all (FOK). advance() is implied.
+        """
         if key >= 0:
             raise MatchingError(f"order key {key} is not below 0 (0 and above are hidden interest)")
         if self._find(key) is not None:
             raise DuplicateOrder(f"order {key}: the key belongs to an order that rests")
         if sign not in (1, -1):
             raise MatchingError(f"sign {sign} is neither +1 nor -1 (order {key})")
-        if kind not in (Kind.LIMIT, Kind.IOC):
-            raise MatchingError(f"order {key}: a dark venue takes LIMIT and IOC, not {kind.name}")
+        if kind not in (Kind.LIMIT, Kind.IOC, Kind.FOK):
+            raise MatchingError(f"order {key}: a dark venue takes LIMIT, IOC and FOK, not {kind.name}")
         self._check(key, qty, limit_px)
         if not 0 <= min_qty <= qty:
             raise MatchingError(f"minimum quantity {min_qty} lots is not within 0 to {qty} (order {key})")
@@ -169,8 +177,9 @@ class DarkBook:
             raise BookFull(f"order {key}: {self._own_max} participants' orders rest already")
         self.advance(now_ns, mid_px)
         order = _Order(key, sign, qty, limit_px, min_qty, self._arrival(), None)
-        self._cross(order)
-        if kind == Kind.IOC:
+        if kind != Kind.FOK or self._fills_whole(order):
+            self._cross(order)
+        if kind != Kind.LIMIT:
             return Submitted(qty - order.leaves, 0, order.leaves)
         self._rest(order)
         return Submitted(qty - order.leaves, order.leaves, 0)
@@ -250,22 +259,32 @@ class DarkBook:
     def _cross(self, order: _Order) -> None:
         """`order` trades with what came before it on the other side."""
         px = self._mid_px
-        if px is None or not order.takes(px):
-            return
-        for other in list(self._sides[-order.sign].values()):
-            if order.leaves == 0:
-                return
-            qty = min(order.leaves, other.leaves)
-            if other.arrival > order.arrival or not other.takes(px):
-                continue
-            if not (order.accepts(qty) and other.accepts(qty)):
-                continue
+        for other, qty in list(self._matches(order)):
+            assert px is not None
             order.leaves -= qty
             other.leaves -= qty
             left = (other.leaves, order.leaves)
             self._fills.append(DarkFill(self._now_ns, other.key, order.key, px, qty, *left, order.sign))
             if other.leaves == 0:
                 self._remove(other)
+
+    def _matches(self, order: _Order) -> Iterator[tuple[_Order, int]]:
+        """Whom `order` would trade with now, and how much."""
+        px, leaves = self._mid_px, order.leaves
+        if px is None or not order.takes(px):
+            return
+        for other in self._sides[-order.sign].values():
+            if leaves == 0:
+                return
+            qty = min(leaves, other.leaves)
+            if other.arrival > order.arrival or not other.takes(px):
+                continue
+            if qty >= min(order.min_qty, leaves) and other.accepts(qty):
+                leaves -= qty
+                yield other, qty
+
+    def _fills_whole(self, order: _Order) -> bool:
+        return sum(qty for _, qty in self._matches(order)) == order.leaves
 
     def _uncross(self) -> None:
         """The midpoint moved: orders that it kept apart may meet now, the later of each pair as the taker."""

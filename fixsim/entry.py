@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from fixsim.settings import Instrument, Venue
 from risk.order import OrdType, TimeInForce
 from router.fix.decimals import nanos_to_wire
 from router.fix.messages import NewOrderSingle
 
-UNKNOWN_ORDER, DUPLICATE_ORDER, UNSUPPORTED, INCORRECT_QUANTITY, OTHER = 5, 6, 11, 13, 99
+UNKNOWN_SYMBOL, EXCHANGE_CLOSED, UNKNOWN_ORDER, DUPLICATE_ORDER = 1, 2, 5, 6
+UNSUPPORTED, INCORRECT_QUANTITY, OTHER = 11, 13, 99
 
 
 class Kind(StrEnum):
@@ -27,10 +29,30 @@ class Kind(StrEnum):
     PEG = "peg"
 
 
+class Ask(NamedTuple):
+    """A new order as the book is asked to take it. `px` is in half ticks, 0: no limit."""
+
+    kind: Kind
+    sign: int
+    px: int
+    qty_lots: int
+    min_lots: int = 0
+    """No fill may be smaller, except one that completes the order."""
+
+
 @dataclass(slots=True)
 class Refused(Exception):  # noqa: N818 - a verdict, not a fault
     reason: int
     text: str
+
+
+def ask_of(request: NewOrderSingle, instrument: Instrument, venue: Venue) -> Ask:
+    """What a NewOrderSingle asks of the book, if the venue takes such an order."""
+    check_quantity(instrument, request.qty_lots)
+    kind = kind_of(request, venue)
+    px = px_of(instrument, venue.name, request.ord_type, request.price_nanos)
+    _check_parts(request, instrument, venue)
+    return Ask(kind, request.side.sign, px, request.qty_lots, request.min_qty_lots)
 
 
 def kind_of(request: NewOrderSingle, venue: Venue) -> Kind:
@@ -43,12 +65,25 @@ def kind_of(request: NewOrderSingle, venue: Venue) -> Kind:
             raise Refused(UNSUPPORTED, f"TimeInForce(59) {request.tif.value}: a peg rests")
         return Kind.PEG
     if request.tif is TimeInForce.FOK:
-        if dark:
-            raise Refused(UNSUPPORTED, f"TimeInForce(59) 4: {venue.name} has no fill or kill")
         return Kind.FOK
     if request.ord_type is OrdType.MARKET:
         return Kind.IOC if dark else Kind.MARKET
     return Kind.IOC if request.tif is TimeInForce.IOC else Kind.LIMIT
+
+
+def _check_parts(request: NewOrderSingle, instrument: Instrument, venue: Venue) -> None:
+    """MinQty(110) and MaxFloor(111)."""
+    if request.min_qty_lots:
+        if venue.kind != "dark":
+            raise Refused(UNSUPPORTED, f"MinQty(110): {venue.name} takes none")
+        if request.min_qty_lots > request.qty_lots or request.min_qty_lots % instrument.round_lots:
+            most = f"{instrument.round_lots} up to OrderQty(38), {request.qty_lots} lots"
+            text = f"MinQty(110) {request.min_qty_lots} lots is not a multiple of {most}"
+            raise Refused(INCORRECT_QUANTITY, text)
+    if request.max_floor_lots and venue.kind == "dark":
+        raise Refused(UNSUPPORTED, f"MaxFloor(111): {venue.name} shows nothing of an order")
+    if request.max_floor_lots is not None and venue.kind != "dark":
+        raise Refused(UNSUPPORTED, f"MaxFloor(111): {venue.name} shows all of an order")
 
 
 def check_quantity(instrument: Instrument, qty_lots: int) -> None:

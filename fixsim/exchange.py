@@ -1,11 +1,12 @@
-"""The whole simulated market: venues, recording, latency. Pure: time is passed in, and it names its next
+"""The whole simulated market: venues, instruments, latency. Pure: time is passed in, and it names its next
 deadline.
 
 A request waits its venue's order latency before the engine sees it, a report its report latency before it
-leaves, market data likewise. What is due at one instant happens in this order: the flow (a recording, or
-what a model draws; see fixsim/flow/source.py), then what waits in the heap in the order it was put there, the
-dark venues following the midpoint at every turn; then each lit venue publishes what changed. Two exchanges
-given the same calls produce the same messages, byte for byte.
+leaves, market data likewise (constant or drawn: fixsim/latency.py). What is due at one instant happens in
+this order: the flows, listing by listing (a recording, or what a model draws; see fixsim/flow/source.py),
+then what waits in the heap in the order it was put there, the dark venues following the midpoint at every
+turn; then each lit venue publishes what changed. Two exchanges given the same calls produce the same
+messages, byte for byte.
 
 Market time is the flow's. `origin_ns` is what the caller's clock says at the market's start and
 `speed` how fast the market runs by it: in lock-step the two are the flow's own time and 1.
@@ -14,32 +15,37 @@ Market time is the flow's. `origin_ns` is what the caller's clock says at the ma
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from fixsim.books import DarkMarket, LitBook, LitMarket, depth_of
+from fixsim.books import LitMarket
 from fixsim.flow.source import Source, from_tape
-from fixsim.orders import Fill, Keys, Reply
-from fixsim.publisher import Published, Publisher
+from fixsim.latency import Path, Paths
+from fixsim.listing import Listing, Pace
+from fixsim.matching import Phase
+from fixsim.orders import Keys, Reply
+from fixsim.publisher import UNSUBSCRIBE, Published, Publisher
 from fixsim.record import Record
 from fixsim.settings import Settings
-from fixsim.venue import Venue
-from router.fix import tags
+from fixsim.status import Answer, Asked, Board
+from fixsim.throttle import Throttles
+from fixsim.venue import Place, Venue
 from router.fix.messages import (
     MarketDataRequest,
     NewOrderSingle,
-    OrderCancelReplaceRequest,
-    OrderCancelRequest,
+    OrderMassStatusRequest,
     OrderStatusRequest,
 )
+from router.fix.messages import OrderCancelReplaceRequest as Replace
+from router.fix.messages import OrderCancelRequest as Cancel
+from router.fix.messages import OrderMassCancelRequest as MassCancel
 
 if TYPE_CHECKING:
     from fixsim.tape import Tape
 
-Request = NewOrderSingle | OrderCancelRequest | OrderCancelReplaceRequest | OrderStatusRequest
-MAX_NANOS = 2**63 - 1
+Request = NewOrderSingle | Cancel | Replace | OrderStatusRequest | OrderMassStatusRequest | MassCancel
 MAX_WAITING = 1_000_000
 """Requests and messages in flight inside the exchange; more is a fault of ours."""
 
@@ -54,8 +60,16 @@ class Out:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _Act:
+    """Something that reaches the engine, and the listings whose books it may change."""
+
+    run: Callable[[int], None]
+    listings: Sequence[Listing]
+
+
 class Exchange:
-    """See the module. Feed it with `request` and `subscribe`; call `advance` when `deadline_ns` has come."""
+    """See the module. Feed it with `request`, `subscribe` and `ask`; call `advance` at `deadline_ns`."""
 
     def __init__(
         self,
@@ -70,66 +84,66 @@ class Exchange:
         if not isinstance(source, Source):
             ends = {"start_ns": settings.tape.start, "stop_ns": settings.tape.stop}
             source = from_tape(source, len(settings.lit), **ends)
-        market, self._flow = source.market, source.flow
         self.start_ns, self.stop_ns = source.start_ns, source.stop_ns
-        self._origin_ns = self.start_ns if origin_ns is None else origin_ns
-        self._speed = Fraction(speed).limit_denominator(1_000_000)
-        self.end_ns = self._wall(self.stop_ns)
+        origin_ns = self.start_ns if origin_ns is None else origin_ns
+        self._pace = Pace(origin_ns, self.start_ns, Fraction(speed).limit_denominator(1_000_000))
+        self.end_ns = self._pace.wall_ns(self.stop_ns)
         """By the caller's clock, when the market stops."""
         self.record = Record(sink)
-        self.now_ns = self._origin_ns
-        self._heap: list[tuple[int, int, Callable[[int], None] | Out]] = []
+        self.now_ns = origin_ns
+        self._heap: list[tuple[int, int, _Act | Out]] = []
         self._pushed = 0
         self._out: list[Out] = []
-
-        max_px = MAX_NANOS // (settings.instrument.tick_nanos // 2)
-        self.publishers = [
-            Publisher(settings.instrument, depth_of(market, index, max_px))
-            for index in range(len(settings.lit))
-        ]
-        self.lit = LitMarket(market, self.publishers, max_px)
-        self.instruments = {settings.instrument.symbol: settings.instrument}
+        self._all = [Listing.open(settings, settings.instrument, source, self._pace, 0)]
+        self.listings = {listing.instrument.symbol: listing for listing in self._all}
+        self.instruments = {symbol: listing.instrument for symbol, listing in self.listings.items()}
+        self._lit = {venue.name: number for number, venue in enumerate(settings.lit)}
         keys = Keys()
         self.venues: dict[str, Venue] = {}
-        self._lit_venues: list[Venue] = []
-        self._dark: list[tuple[Venue, DarkMarket]] = []
-        for number, venue in enumerate(settings.venue):
-            if venue.kind == "lit":
-                book = LitBook(self.lit, len(self._lit_venues))
-                made = Venue(venue, settings.instrument, book, self.record, keys)
-                self._lit_venues.append(made)
-            else:
-                dark = DarkMarket.seeded(settings, number, self._origin_ns, float(self._speed))
-                made = Venue(venue, settings.instrument, dark, self.record, keys)
-                self._dark.append((made, dark))
-            self.venues[venue.name] = made
-        self._flow.step_until(self.start_ns - 1)
-        self.lit.settle()
-        for publisher in self.publishers:
-            publisher.flush()
-        self.lit.touched.clear()
-        self._mid_px = self.lit.mid_px()
-        self._flow_ns = self._next_flow_ns()
+        self.boards: dict[str, Board] = {}
+        self._paths: dict[str, Paths] = {}
+        self._throttles = Throttles(settings)
+        for number, rule in enumerate(settings.venue):
+            name, lit = rule.name, self._lit.get(rule.name)
+            places = {s: Place(one.instrument, one.book(name, lit)) for s, one in self.listings.items()}
+            self.venues[name] = Venue(rule, places, self.record, keys)
+            self.boards[name] = Board(name, self.instruments)
+            latencies = (rule.order_latency_ns, rule.report_latency_ns, rule.market_data_latency_ns)
+            self._paths[name] = Paths(*latencies, seed=settings.seed, number=number)
+
+    @property
+    def lit(self) -> LitMarket:
+        """The lit market of the settings' [instrument], whose end is the exchange's."""
+        return self._all[0].lit
 
     # -- requests ---------------------------------------------------------------------------------
 
     def request(self, venue: str, client: str, message: Request, now_ns: int) -> None:
         """An order-entry message has arrived at a venue's gateway."""
         place = self.venues[venue]
+        over = self._throttles.refusal(venue, client, message, self._pace.market_ns(now_ns))
 
         def reach_engine(at_ns: int) -> None:
             match message:
+                case NewOrderSingle() | Cancel() | Replace() | MassCancel() if over:
+                    replies = [place.throttled(client, message, over, at_ns)]
                 case NewOrderSingle():
                     replies = place.new_order(client, message, at_ns)
-                case OrderCancelRequest():
+                case Cancel():
                     replies = place.cancel(client, message, at_ns)
-                case OrderCancelReplaceRequest():
+                case Replace():
                     replies = place.replace(client, message, at_ns)
                 case OrderStatusRequest():
                     replies = place.status(client, message, at_ns)
+                case OrderMassStatusRequest():
+                    replies = place.mass_status(client, message, at_ns)
+                case MassCancel():
+                    replies = place.mass_cancel(client, message, at_ns)
             self._report(place, replies, at_ns)
 
-        self._push(now_ns + place.settings.order_latency_ns, reach_engine)
+        asks = over or isinstance(message, OrderStatusRequest | OrderMassStatusRequest)
+        symbols = () if asks else (message.symbol,) if message.symbol else self.listings
+        self._reach(place, client, reach_engine, now_ns, symbols)
 
     def refuse(
         self, venue: str, client: str, echo: dict[int, str], reason: int, text: str, now_ns: int
@@ -138,32 +152,69 @@ class Exchange:
         place = self.venues[venue]
 
         def reach_engine(at_ns: int) -> None:
-            body = place.refuse(client, echo, reason, text, at_ns)
-            self._report(place, [Reply(client, tags.EXECUTION_REPORT, body)], at_ns)
+            self._report(place, [place.refuse(client, echo, reason, text, at_ns)], at_ns)
 
-        self._push(now_ns + place.settings.order_latency_ns, reach_engine)
+        self._reach(place, client, reach_engine, now_ns)
+
+    def cancel_all(self, venue: str, client: str, text: str, now_ns: int) -> None:
+        """Nobody asked, but every order of a client goes, behind what it has sent before."""
+        place = self.venues[venue]
+
+        def reach_engine(at_ns: int) -> None:
+            self._report(place, place.cancel_all(client, text, at_ns), at_ns)
+
+        self._reach(place, client, reach_engine, now_ns, self.listings)
 
     def subscribe(self, venue: str, client: str, message: MarketDataRequest, now_ns: int) -> None:
-        """A MarketDataRequest has arrived. It is answered from the book as it is now."""
-        place = self.venues[venue]
-        index = self._lit_venues.index(place)
-        self._publish(index, self.publishers[index].flush(), now_ns)
-        self._publish(index, self.publishers[index].request(client, message), now_ns)
+        """A MarketDataRequest has arrived. It is answered from the books as they are now, with a W for each
+        of its symbols; one that any of them would refuse is refused as a whole.
+        """
+        number = self._lit[venue]
+        symbols = dict.fromkeys(message.symbols)
+        if message.subscription == UNSUBSCRIBE:
+            symbols = dict.fromkeys(self.listings)
+        asked = [self.listings[symbol].publishers[number] for symbol in symbols]
+        refusal = self._refusal(asked, self._publishers(number), client, message)
+        if refusal is not None:
+            self._publish(venue, [refusal], now_ns)
+            return
+        for publisher in asked:
+            self._publish(venue, publisher.flush(), now_ns)
+            self._publish(venue, publisher.request(client, message), now_ns)
+
+    def _refusal(
+        self,
+        asked: Iterable[Publisher],
+        every: Iterable[Publisher],
+        client: str,
+        message: MarketDataRequest,
+    ) -> Published | None:
+        if message.subscription == UNSUBSCRIBE:
+            return None
+        held = [one for one in every if one.holds(client, message.md_req_id)]
+        return next((no for one in [*held, *asked] if (no := one.refusal(client, message))), None)
+
+    def ask(self, venue: str, client: str, message: Asked, now_ns: int) -> None:
+        """A request about the instruments has arrived. It is answered as things are now."""
+        self._tell(venue, self.boards[venue].ask(client, message, now_ns), now_ns)
 
     def unsubscribe(self, venue: str, client: str) -> None:
-        """The client's market data session ended."""
-        place = self.venues[venue]
-        if place in self._lit_venues:
-            self.publishers[self._lit_venues.index(place)].drop(client)
+        """The client's session ended."""
+        self.boards[venue].drop(client)
+        if venue in self._lit:
+            for publisher in self._publishers(self._lit[venue]):
+                publisher.drop(client)
+
+    def _publishers(self, number: int) -> list[Publisher]:
+        """Of one lit venue, over the instruments."""
+        return [listing.publishers[number] for listing in self._all]
 
     # -- time -------------------------------------------------------------------------------------
 
     def deadline_ns(self) -> int | None:
         """When something happens next of itself, by the caller's clock; None: nothing is left."""
         due = [self._heap[0][0]] if self._heap else []
-        if self._flow_ns is not None:
-            due.append(self._flow_ns)
-        due += [at for _, dark in self._dark if (at := dark.deadline_ns()) is not None]
+        due += [at for listing in self._all if (at := listing.deadline_ns()) is not None]
         return min(due, default=None)
 
     def advance(self, now_ns: int) -> list[Out]:
@@ -179,53 +230,97 @@ class Exchange:
 
     def _happen(self, at_ns: int) -> None:
         self.now_ns = at_ns
-        due = self._flow_ns is not None and self._flow_ns <= at_ns
-        self._flow.step_until(min(self._market_ns(at_ns), self.stop_ns))
-        if due:
-            self._flow_ns = self._next_flow_ns()
-            for venue, fills in zip(self._lit_venues, self.lit.settle(), strict=True):
-                self._fill(venue, fills, at_ns)
-        self._cross_dark(at_ns)
+        for listing in self._all:
+            if listing.step(at_ns):
+                self._deliver(listing, at_ns)
+        self._follow(at_ns)
         while self._heap and self._heap[0][0] <= at_ns:
             act = heapq.heappop(self._heap)[2]
             if isinstance(act, Out):
                 self._out.append(act)
-            else:
-                act(at_ns)
-                self._flow.disturbed()
-                self._flow_ns = self._next_flow_ns()
-                self._cross_dark(at_ns)
-        touched, self.lit.touched = self.lit.touched, set()
-        for index in sorted(touched):
-            self._publish(index, self.publishers[index].flush(), at_ns)
+                continue
+            act.run(at_ns)
+            for listing in act.listings:
+                self._deliver(listing, at_ns)
+                listing.disturbed()
+            self._follow(at_ns)
+        for listing in self._all:
+            touched, listing.lit.touched = listing.lit.touched, set()
+            for venue, number in self._lit.items():
+                if number in touched:
+                    self._publish(venue, listing.publishers[number].flush(), at_ns)
 
-    def _cross_dark(self, at_ns: int) -> None:
+    def _deliver(self, listing: Listing, at_ns: int) -> None:
+        """What befell participants' orders at the lit venues."""
+        for venue, number in self._lit.items():
+            happened = listing.lit.take(number)
+            if happened:
+                place = self.venues[venue]
+                self._report(place, place.happened(happened, at_ns), at_ns)
+
+    def _follow(self, at_ns: int) -> None:
         """The dark venues follow the lit midpoint, and see their own hidden interest come and go."""
-        if not self._dark:
-            return
-        if self.lit.touched:
-            self._mid_px = self.lit.mid_px()
-        for venue, dark in self._dark:
-            self._fill(venue, dark.advance(at_ns, self._mid_px), at_ns)
+        for listing in self._all:
+            for venue, happened in listing.follow(at_ns):
+                if happened:
+                    place = self.venues[venue]
+                    self._report(place, place.happened(happened, at_ns), at_ns)
 
-    def _fill(self, venue: Venue, fills: list[Fill], at_ns: int) -> None:
-        if fills:
-            self._report(venue, venue.filled(fills, at_ns), at_ns)
+    # -- the venue's own acts ---------------------------------------------------------------------
+
+    def set_status(self, venue: str, symbol: str, phase: Phase, now_ns: int, text: str = "") -> None:
+        """A venue's operator changes whether an instrument trades there, from now on; subscribers are told.
+
+        HALTED and CLOSED take only cancels. KeyError: no such venue or symbol; ValueError: a dark venue has
+        no auction.
+        """
+        listing, number = self.listings[symbol], self._lit.get(venue)
+        place = self.venues[venue].places[symbol]
+        if number is None and phase is Phase.AUCTION:
+            raise ValueError(f"{venue} is dark: it has no auction")
+
+        def change(at_ns: int) -> None:
+            if number is None:
+                listing.dark[venue].phase = phase
+            else:
+                listing.lit.set_phase(number, phase, self._pace.market_ns(at_ns))
+            place.shut = f"{venue}: {symbol} is {phase.name.lower()}" if phase >= Phase.HALTED else ""
+            self._tell(venue, self.boards[venue].change(symbol, phase, text, at_ns), at_ns)
+
+        self._push(now_ns, _Act(change, [listing]))
 
     # -- what leaves ------------------------------------------------------------------------------
 
-    def _report(self, venue: Venue, replies: list[Reply], at_ns: int) -> None:
-        for reply in replies:
-            out = Out(venue.name, reply.to, reply.msg_type, reply.body)
-            self._push(at_ns + venue.settings.report_latency_ns, out)
+    def _report(self, venue: Venue, replies: Iterable[Reply], at_ns: int) -> None:
+        self._leave(venue.name, self._paths[venue.name].reports, replies, at_ns)
 
-    def _publish(self, index: int, published: list[Published], at_ns: int) -> None:
-        venue = self._lit_venues[index]
-        for message in published:
-            out = Out(venue.name, message.to, message.msg_type, message.body)
-            self._push(at_ns + venue.settings.market_data_latency_ns, out)
+    def _publish(self, venue: str, published: Iterable[Published], at_ns: int) -> None:
+        self._leave(venue, self._paths[venue].data, published, at_ns)
 
-    def _push(self, due_ns: int, act: Callable[[int], None] | Out) -> None:
+    def _tell(self, venue: str, answers: Iterable[Answer], at_ns: int) -> None:
+        self._leave(venue, self._paths[venue].data, answers, at_ns)
+
+    def _leave(
+        self, venue: str, path: Path, messages: Iterable[Reply | Published | Answer], at_ns: int
+    ) -> None:
+        for message in messages:
+            out = Out(venue, message.to, message.msg_type, message.body)
+            self._push(path.due_ns(message.to, at_ns), out)
+
+    def _reach(
+        self,
+        place: Venue,
+        client: str,
+        run: Callable[[int], None],
+        now_ns: int,
+        symbols: Iterable[str] = (),
+    ) -> None:
+        """`symbols` are those whose books it may change."""
+        touched = [self.listings[symbol] for symbol in symbols if symbol in self.listings]
+        due_ns = self._paths[place.name].orders.due_ns(client, now_ns)
+        self._push(due_ns, _Act(run, touched))
+
+    def _push(self, due_ns: int, act: _Act | Out) -> None:
         if len(self._heap) >= MAX_WAITING:
             raise OverflowError(f"{MAX_WAITING} requests and messages are in flight")
         self._pushed += 1
@@ -240,18 +335,4 @@ class Exchange:
                     order_id=order.order_id, qty_lots=order.qty_lots, cum_lots=order.cum_lots,
                     leaves_lots=order.leaves_lots,
                 )  # fmt: skip
-        self.record.end(now_ns, self.lit.market.digest())
-
-    # -- market time and the caller's -------------------------------------------------------------
-
-    def _next_flow_ns(self) -> int | None:
-        market_ns = self._flow.next_time_ns()
-        return None if market_ns is None or market_ns > self.stop_ns else self._wall(market_ns)
-
-    def _wall(self, market_ns: int) -> int:
-        """The first moment of the caller's clock at which the market's clock has reached `market_ns`."""
-        speed = self._speed
-        return self._origin_ns - (self.start_ns - market_ns) * speed.denominator // speed.numerator
-
-    def _market_ns(self, wall_ns: int) -> int:
-        return self.start_ns + (wall_ns - self._origin_ns) * self._speed.numerator // self._speed.denominator
+        self.record.end(now_ns, "+".join(one.lit.market.digest() for one in self._all))

@@ -6,6 +6,10 @@ session that is already connected refuses a second connection. Reports are owed 
 is connected or not: what is made while it is away takes its MsgSeqNum at once, and is found missing, and
 asked for, at the next logon. Market data is not owed: it ends with the session, and is gap filled.
 
+A drop copy session gets every execution report of the clients that it copies, as it leaves for them, with
+CopyMsgIndicator(797)=Y and the client as the executing firm among the Parties (448, 452=1). It is owed copies
+as the client is owed reports, and may send nothing.
+
 A connection is any hashable; its owner hands over what `writes` and `hangups` hold after each call.
 """
 
@@ -15,8 +19,9 @@ from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from fixsim.exchange import Exchange, Out
+from fixsim.exchange import Exchange, Out, Request
 from fixsim.settings import Client, Settings, Venue
+from fixsim.status import Asked
 from router.fix import events, tags
 from router.fix.codec import Garbled, Message, encode
 from router.fix.messages import (
@@ -27,21 +32,35 @@ from router.fix.messages import (
     NewOrderSingle,
     OrderCancelReplaceRequest,
     OrderCancelRequest,
+    OrderMassCancelRequest,
+    OrderMassStatusRequest,
     OrderStatusRequest,
+    SecurityDefinitionRequest,
+    SecurityListRequest,
+    SecurityStatusRequest,
 )
-from router.fix.messages.fields import CONDITIONALLY_REQUIRED_MISSING, REQUIRED_TAG_MISSING
+from router.fix.messages.fields import CONDITIONALLY_REQUIRED_MISSING, REQUIRED_TAG_MISSING, joined
 from router.fix.messages.rejects import UNSUPPORTED_MESSAGE_TYPE
+from router.fix.messages.reports import owner_fields
 from router.fix.session import Session, SessionConfig, State
 
-OrderType = type[NewOrderSingle | OrderCancelRequest | OrderCancelReplaceRequest | OrderStatusRequest]
+OrderType = type[Request]
+AskedType = type[Asked]
 OTHER = 0  # BusinessRejectReason(380)
-RESENT = frozenset({b"8", b"9", b"j", b"Y"})
+RESENT = frozenset({b"8", b"9", b"r", b"j", b"Y"})
 MAX_RESEND_STORE = 1_000_000
 ORDERS: dict[bytes, OrderType] = {
     tags.NEW_ORDER_SINGLE: NewOrderSingle,
     tags.ORDER_CANCEL_REQUEST: OrderCancelRequest,
     tags.ORDER_CANCEL_REPLACE_REQUEST: OrderCancelReplaceRequest,
     tags.ORDER_STATUS_REQUEST: OrderStatusRequest,
+    tags.ORDER_MASS_STATUS_REQUEST: OrderMassStatusRequest,
+    tags.ORDER_MASS_CANCEL_REQUEST: OrderMassCancelRequest,
+}
+ASKED: dict[bytes, AskedType] = {
+    tags.SECURITY_DEFINITION_REQUEST: SecurityDefinitionRequest,
+    tags.SECURITY_LIST_REQUEST: SecurityListRequest,
+    tags.SECURITY_STATUS_REQUEST: SecurityStatusRequest,
 }
 ECHOED = (tags.CL_ORD_ID, tags.ACCOUNT, tags.SYMBOL, tags.SIDE)
 MD_REASONS = {  # MDReqRejReason(281) by the field at fault
@@ -78,6 +97,13 @@ class Gateway:
             for client in venue.clients:
                 session = Session(_config(settings, venue, client))
                 self._doors[venue.name, client.comp_id] = Door(len(self._doors), venue.name, client, session)
+        self._copied = {
+            (venue.name, client.comp_id): [
+                self._doors[venue.name, to] for to in venue.copied_to(client.comp_id)
+            ]
+            for venue in settings.venue
+            for client in venue.clients
+        }
         self._venue_rank = {venue.name: index for index, venue in enumerate(settings.venue)}
         self._conns: dict[Hashable, tuple[str, Door | None]] = {}
 
@@ -183,6 +209,9 @@ class Gateway:
                     self._pay(door, now_ns)
                 case events.LoggedOut():
                     self.exchange.unsubscribe(door.venue, door.client.comp_id)
+                    if door.client.cancel_on_disconnect:
+                        text = f"cancel on disconnect: {event.text}"
+                        self.exchange.cancel_all(door.venue, door.client.comp_id, text, now_ns)
                 case events.Disconnect():
                     if door.conn is not None:
                         self.hangups.append(door.conn)
@@ -205,6 +234,8 @@ class Gateway:
             elif serves == "market-data" and kind == tags.MARKET_DATA_REQUEST:
                 request = MarketDataRequest.parse(message, instruments)
                 self.exchange.subscribe(door.venue, client, request, now_ns)
+            elif serves != "drop-copy" and kind in ASKED:
+                self.exchange.ask(door.venue, client, ASKED[kind].parse(message), now_ns)
             else:
                 text = f"MsgType(35) {kind.decode('latin-1')} is not served to {client}"
                 self._reject(door, message, UNSUPPORTED_MESSAGE_TYPE, text, now_ns)
@@ -236,6 +267,9 @@ class Gateway:
 
     def _send(self, out: Out, now_ns: int) -> None:
         self._put(self._doors[out.venue, out.to], out.msg_type, out.body, now_ns)
+        if out.msg_type == tags.EXECUTION_REPORT:
+            for drop in self._copied[out.venue, out.to]:
+                self._put(drop, out.msg_type, out.body + joined(*owner_fields(out.to), "797=Y"), now_ns)
 
     def _put(self, door: Door, msg_type: bytes, body: bytes, now_ns: int) -> None:
         session = door.session

@@ -6,9 +6,10 @@ Quantities are lots, prices nanos at the venue and half ticks (px) in the book; 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from fixsim.entry import Kind
+from fixsim.entry import Ask
+from fixsim.settings import Instrument
 from risk.order import OrdType, Side, TimeInForce
 from router.fix.messages import OrdStatus
 
@@ -21,16 +22,39 @@ class Fill:
     px: int
     qty_lots: int
     maker: bool
+    improvement_px: int = 0
+    """Half ticks by which px is better than the far side of the consolidated lit touch; 0: not better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The book itself has cancelled what was left of a participant's order, and why."""
+
+    key: int
+    why: str
+
+
+Happening = Fill | Gone
+
+
+class Outcome(NamedTuple):
+    """What a request made happen to this venue's orders, in order; and how much of its own was cancelled.
+
+    `cancelled_lots` is the remainder of an order that may not rest (or of which the book let no more rest).
+    """
+
+    happened: list[Happening]
+    cancelled_lots: int = 0
 
 
 class Book(Protocol):
     """What a venue needs of a matching engine. Keys are the exchange's, unique over all venues."""
 
-    def submit(self, key: int, sign: int, px: int, qty_lots: int, kind: Kind, now_ns: int) -> list[Fill]: ...
+    def submit(self, key: int, ask: Ask, now_ns: int) -> Outcome: ...
 
     def cancel(self, key: int, now_ns: int) -> None: ...
 
-    def replace(self, key: int, px: int, leaves_lots: int, now_ns: int) -> list[Fill]: ...
+    def replace(self, key: int, px: int, leaves_lots: int, now_ns: int) -> Outcome: ...
 
 
 @dataclass(slots=True)
@@ -42,12 +66,14 @@ class Order:
     cl_ord_id: str
     order_id: str
     account: str
+    instrument: Instrument
     side: Side
     ord_type: OrdType
     tif: TimeInForce
     qty_lots: int
     price_nanos: int | None
     leaves_lots: int
+    min_lots: int = 0
     cum_lots: int = 0
     paid_nanos_lots: int = 0
     status: OrdStatus = OrdStatus.NEW

@@ -1,10 +1,16 @@
-"""A lit venue's market data by price: subscriptions, snapshots (W), incrementals (X) with trades.
+"""A lit venue's market data by price, of one instrument: subscriptions, snapshots (W), incrementals (X).
 
 Pure. The book's changes and trades of one instant are gathered and leave as one X for each subscription,
-and none when nothing changed: a level once, with its last total, in the order first touched; then the
-trades. An entry is New, Change or Delete by its price; there is no RptSeq (4.4 has none in W and X), so
-MsgSeqNum is what orders them. MarketDepth(264) 0 is the full book; n is the best n levels of each side,
-maintained as such: a level that comes into view is New, one that leaves is Deleted.
+and none when nothing changed: the trades; then a level once, with its last total, in the order first touched.
+An entry is New, Change or Delete by its price; there is no RptSeq (4.4 has none in W and X), so MsgSeqNum is
+what orders them. MarketDepth(264) 0 is the full book; n is the best n levels of each side, maintained as
+such: a level that comes into view is New, one that leaves is Deleted. Only the entry types that were asked
+for (269: 0 bids, 1 offers, 2 trades) are sent; the snapshot of a subscription to trades alone has no entries.
+
+Recovery: market data is never resent, a ResendRequest over it is gap filled. Whoever misses a MsgSeqNum asks
+for a snapshot (263=0) of what it holds, the same depth and entry types: the W is the book as of every X that
+came before it on the session and of none that comes after, so it replaces what was built, and the
+subscription goes on from there.
 
 Aggressor: FIX 4.4 has no field for it; receivers infer it from the book before.
 """
@@ -23,7 +29,8 @@ MAX_SUBSCRIPTIONS = 64
 BID, OFFER, TRADE = 0, 1, 2  # MDEntryType(269)
 NEW, CHANGE, DELETE = 0, 1, 2  # MDUpdateAction(279)
 SNAPSHOT, SUBSCRIBE, UNSUBSCRIBE = 0, 1, 2  # SubscriptionRequestType(263)
-DUPLICATE_ID, TOO_MANY = "1", "2"  # MDReqRejReason(281)
+DUPLICATE_ID, TOO_MANY, UNSUPPORTED_TYPE = "1", "2", "8"  # MDReqRejReason(281)
+TYPES = {"0": BID, "1": OFFER, "2": TRADE}
 
 Levels = Sequence[tuple[int, int]]
 Entry = tuple[int, int, int, int]
@@ -47,13 +54,14 @@ class _Subscription:
     client: str
     request_id: str
     depth: int
+    types: frozenset[int]
     seen: tuple[dict[int, int], dict[int, int]] = field(default_factory=lambda: ({}, {}))
     """What a top-n subscriber holds, by side: px -> lots. Unused for the full book."""
 
 
 @dataclass(slots=True)
 class Publisher:
-    """The subscriptions of one venue; see the module. `depth` reads its book."""
+    """The subscriptions of one venue to one instrument; see the module. `depth` reads its book."""
 
     instrument: Instrument
     depth: Depth
@@ -71,24 +79,35 @@ class Publisher:
         if request.subscription == UNSUBSCRIBE:
             self._subscriptions.pop(key, None)
             return []
-        refusal = self._refusal(key)
+        refusal = self.refusal(client, request)
         if refusal is not None:
-            reject = MarketDataRequestReject(request.md_req_id, *refusal)
-            return [Published(client, reject.MSG_TYPE, reject.body())]
-        bids, asks = self.depth(1, request.depth), self.depth(-1, request.depth)
+            return [refusal]
+        types = frozenset(TYPES[kind] for kind in request.entry_types)
+        view = self._view(request.depth, types)
         if request.subscription == SUBSCRIBE:
-            subscription = _Subscription(client, request.md_req_id, request.depth)
+            subscription = _Subscription(client, request.md_req_id, request.depth, types)
             if request.depth:
-                subscription.seen = (dict(bids), dict(asks))
+                subscription.seen = (dict(view[0]), dict(view[1]))
             self._subscriptions[key] = subscription
-        return [Published(client, b"W", self._snapshot(request.md_req_id, bids, asks))]
+        return [Published(client, b"W", self._snapshot(request.md_req_id, *view))]
 
-    def _refusal(self, key: tuple[str, str]) -> tuple[str, str] | None:
-        if key in self._subscriptions:
-            return DUPLICATE_ID, f"MDReqID(262) {key[1]} is in use"
-        if len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
-            return TOO_MANY, f"{MAX_SUBSCRIPTIONS} subscriptions are in use"
-        return None
+    def refusal(self, client: str, request: MarketDataRequest) -> Published | None:
+        """The MarketDataRequestReject(Y) that a request would meet; None: it would be served."""
+        unknown = [kind for kind in request.entry_types if kind not in TYPES]
+        if (client, request.md_req_id) in self._subscriptions:
+            reason, text = DUPLICATE_ID, f"MDReqID(262) {request.md_req_id} is in use"
+        elif len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
+            reason, text = TOO_MANY, f"{MAX_SUBSCRIPTIONS} subscriptions are in use"
+        elif unknown:
+            reason, text = UNSUPPORTED_TYPE, f"MDEntryType(269) {unknown[0]} is not one of 0, 1, 2"
+        else:
+            return None
+        reject = MarketDataRequestReject(request.md_req_id, reason, text)
+        return Published(client, reject.MSG_TYPE, reject.body())
+
+    def _view(self, depth: int, types: frozenset[int]) -> tuple[Levels, Levels]:
+        """Bids and offers as far as they were asked for."""
+        return (self.depth(1, depth) if BID in types else [], self.depth(-1, depth) if OFFER in types else [])
 
     def _snapshot(self, request_id: str, bids: Levels, asks: Levels) -> bytes:
         rows = np.array([*bids, *asks], np.int64).reshape(-1, 2)
@@ -109,6 +128,10 @@ class Publisher:
         """The client's session ended, and its subscriptions with it."""
         for key in [key for key in self._subscriptions if key[0] == client]:
             del self._subscriptions[key]
+
+    def holds(self, client: str, request_id: str) -> bool:
+        """Whether this is a subscription in force."""
+        return (client, request_id) in self._subscriptions
 
     @property
     def subscribed(self) -> bool:
@@ -135,21 +158,24 @@ class Publisher:
         traded, self._trades = self._trades, []
         if not self._subscriptions:
             return []
-        trades = [(NEW, TRADE, px, qty) for px, qty in traded]
-        full: list[Entry] | None = None
-        views: dict[int, tuple[Levels, Levels]] = {}
+        trades: list[Entry] = [(NEW, TRADE, px, qty) for px, qty in traded]
+        whole: dict[frozenset[int], list[Entry]] = {}
+        views: dict[tuple[int, frozenset[int]], tuple[Levels, Levels]] = {}
         published: list[Published] = []
         for subscription in self._subscriptions.values():
-            if subscription.depth == 0:
-                if full is None:
-                    full = _entries(changed)
-                entries = trades + full
+            depth, types = subscription.depth, subscription.types
+            if depth == 0 or types == {TRADE}:
+                if types not in whole:
+                    every = trades + _entries(changed)
+                    whole[types] = every if len(types) == 3 else [e for e in every if e[1] in types]
+                entries = whole[types]
             else:
-                view = views.get(subscription.depth)
-                if view is None:
-                    view = (self.depth(1, subscription.depth), self.depth(-1, subscription.depth))
-                    views[subscription.depth] = view
-                entries = trades + _difference(subscription.seen, view)
+                if (depth, types) not in views:
+                    views[depth, types] = self._view(depth, types)
+                view = views[depth, types]
+                entries = _difference(subscription.seen, view)
+                if TRADE in types:
+                    entries = trades + entries
                 subscription.seen = (dict(view[0]), dict(view[1]))
             if entries:
                 body = self._incremental(subscription.request_id, entries)

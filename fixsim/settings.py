@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from fixsim.tape import SHIPPED
 from fixsim.tape import Tape as RecordedTape
@@ -80,33 +80,98 @@ class Clock(_Frozen):
         return self
 
 
+class Spread(_Frozen):
+    """A latency that varies: floor_ns and a lognormal part; see fixsim.latency.Lognormal."""
+
+    median_ns: LatencyNs
+    p99_ns: LatencyNs
+    floor_ns: LatencyNs
+
+    @model_validator(mode="after")
+    def _quantiles_are_in_order(self) -> Self:
+        if not self.floor_ns < self.median_ns < self.p99_ns:
+            raise ValueError("floor_ns < median_ns < p99_ns must hold")
+        return self
+
+
+def _latency_kind(value: object) -> str:
+    return "varies" if isinstance(value, dict | Spread) else "constant"
+
+
+Latency = Annotated[
+    Annotated[LatencyNs, Tag("constant")] | Annotated[Spread, Tag("varies")], Discriminator(_latency_kind)
+]
+Throttle = Annotated[int, Field(gt=0, le=100_000)]
+
+
 class Client(_Frozen):
-    """One session a venue accepts: who may log on, and for what."""
+    """One session a venue accepts: who may log on, and for what.
+
+    The limits of messages a second, None for no limit, are by market time: `max_orders_per_s` counts new
+    orders and replaces, `max_cancels_per_s` cancels and mass cancels. `copies`: the clients whose reports a
+    drop copy session gets; None: all that send orders to the venue.
+    """
 
     comp_id: CompId
-    serves: Literal["orders", "market-data"]
+    serves: Literal["orders", "market-data", "drop-copy"]
+    cancel_on_disconnect: bool = False
+    max_orders_per_s: Throttle | None = None
+    max_cancels_per_s: Throttle | None = None
+    copies: Annotated[tuple[CompId, ...], Field(min_length=1, strict=False)] | None = None
+
+    @model_validator(mode="after")
+    def _options_fit_what_it_serves(self) -> Self:
+        if self.serves != "orders" and (
+            self.cancel_on_disconnect or self.max_orders_per_s or self.max_cancels_per_s
+        ):
+            raise ValueError(
+                "cancel_on_disconnect, max_orders_per_s and max_cancels_per_s"
+                f' need serves = "orders", {self.comp_id} serves "{self.serves}"'
+            )
+        if self.serves != "drop-copy" and self.copies is not None:
+            raise ValueError(f'copies needs serves = "drop-copy", {self.comp_id} serves "{self.serves}"')
+        return self
 
 
 class Venue(_Frozen):
-    """One FIX acceptor. Fees are parts per billion of the traded value; negative is a rebate."""
+    """One FIX acceptor. Fees are parts per billion of the traded value; negative is a rebate.
+
+    `order_fee_nanos` comes on top with an order's first fill; `min_fill_fee_nanos` is the least that a fill
+    costs where there is a fee (a rebate is left alone).
+    """
 
     name: CompId
     kind: Literal["lit", "dark"]
     port: Port
     maker_fee_ppb: Annotated[int, Field(ge=-100_000_000, le=100_000_000)]
     taker_fee_ppb: Annotated[int, Field(ge=-100_000_000, le=100_000_000)]
-    order_latency_ns: LatencyNs
-    report_latency_ns: LatencyNs
-    market_data_latency_ns: LatencyNs
+    order_latency_ns: Latency
+    report_latency_ns: Latency
+    market_data_latency_ns: Latency
+    order_fee_nanos: Annotated[int, Field(ge=0, le=1000 * NANOS)] = 0
+    min_fill_fee_nanos: Annotated[int, Field(ge=0, le=1000 * NANOS)] = 0
     clients: Annotated[tuple[Client, ...], Field(min_length=1, max_length=200, strict=False)]
 
     @model_validator(mode="after")
     def _a_dark_venue_quotes_nothing(self) -> Self:
         if self.kind == "dark" and any(c.serves == "market-data" for c in self.clients):
-            raise ValueError(f'dark venue {self.name} quotes nothing: clients may only serve "orders"')
+            raise ValueError(
+                f'dark venue {self.name} quotes nothing: clients may only serve "orders" or "drop-copy"'
+            )
         if len({c.comp_id for c in self.clients}) != len(self.clients):
             raise ValueError(f"clients of {self.name}: each comp_id may appear once")
+        trading = {c.comp_id for c in self.clients if c.serves == "orders"}
+        strangers = sorted({copied for c in self.clients for copied in c.copies or ()} - trading)
+        if strangers:
+            raise ValueError(
+                f'copies of {self.name}: {", ".join(strangers)} is not a client that serves "orders"'
+            )
         return self
+
+    def copied_to(self, client: str) -> tuple[str, ...]:
+        """The drop copy sessions that get the reports of `client`."""
+        drops = (c for c in self.clients if c.serves == "drop-copy")
+        return tuple(c.comp_id for c in drops if c.copies is None or client in c.copies)
 
 
 class Hidden(_Frozen):

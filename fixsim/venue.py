@@ -1,9 +1,8 @@
-"""One venue: typed orders in, typed reports out, over a book that matches.
+"""One venue: typed orders in, typed reports out, over the books that match, one for each instrument.
 
 Pure: no clock, no I/O, no bytes. The venue owns its order table and the rules of entry (ClOrdID unique for
-each client, symbol, tick, lot, type); the book behind `Book` owns priority and price. A fill's commission
-is price x quantity x ppb, exact, rounded half up to a nano of the currency. Terminal orders stay in the
-table, as ClOrdIDs must never repeat within a day; the table's size is bounded and a full table refuses
+each client, symbol, tick, lot, type); the book behind `Book` owns priority and price. Terminal orders stay in
+the table, as ClOrdIDs must never repeat within a day; the table's size is bounded and a full table refuses
 (103=99).
 
 OrdStatus (39) is the order's state; the table of what a request meets, FIX 4.4 volume 4, appendix D:
@@ -12,59 +11,57 @@ OrdStatus (39) is the order's state; the table of what a request meets, FIX 4.4 
     F cancel           9 434=1 102=1    8 150=4                9 434=1 102=0
     G replace          9 434=2 102=1    8 150=5, or 9 102=2    9 434=2 102=0
     H status           8 150=I 39=8     8 150=I                8 150=I
+
+What asks for all orders at once (AF, q), and what cancels them unasked, means those of one client.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypedDict, Unpack
 
 from fixsim.entry import (
     DUPLICATE_ORDER,
+    EXCHANGE_CLOSED,
     OTHER,
     UNKNOWN_ORDER,
-    Kind,
+    UNKNOWN_SYMBOL,
     Refused,
+    ask_of,
     check_quantity,
-    kind_of,
     px_of,
 )
 from fixsim.matching import MatchingError
-from fixsim.orders import Book, Fill, Keys, Order, Reply
+from fixsim.orders import Book, Fill, Happening, Keys, Order, Reply
 from fixsim.record import Record
+from fixsim.reporting import OTHER_RESTATEMENT, Change, Reporter
 from fixsim.settings import Instrument
 from fixsim.settings import Venue as VenueSettings
-from router.fix import tags
-from router.fix.decimals import time_to_wire
+from risk.order import Side
 from router.fix.messages import (
-    CxlRejResponseTo,
-    ExecType,
-    ExecutionReport,
-    LastLiquidity,
     NewOrderSingle,
-    OrderCancelReject,
     OrderCancelReplaceRequest,
     OrderCancelRequest,
+    OrderMassCancelReport,
+    OrderMassCancelRequest,
+    OrderMassStatusRequest,
     OrderStatusRequest,
     OrdStatus,
 )
-from router.fix.messages.fields import joined
+from router.fix.messages.mass import ALL_ORDERS, FOR_A_SECURITY, REFUSED
 
-Change = OrderCancelRequest | OrderCancelReplaceRequest
-CANCEL, REPLACE = CxlRejResponseTo.CANCEL, CxlRejResponseTo.REPLACE
+Throttled = NewOrderSingle | Change | OrderMassCancelRequest
 MAX_ORDERS = 1_000_000
+MASS_CANCEL_NOT_SUPPORTED, UNKNOWN_SECURITY = 0, 1  # MassCancelRejectReason(532)
 
 
-class _More(TypedDict, total=False):
-    """What only some reports carry."""
+@dataclass(slots=True)
+class Place:
+    """One instrument at a venue. `shut` says why it takes no orders now, "" if it does."""
 
-    orig_cl_ord_id: str
-    last_qty_lots: int
-    last_px_nanos: int
-    last_mkt: str
-    last_liquidity: LastLiquidity
-    commission_nanos: int
-    text: str
+    instrument: Instrument
+    book: Book
+    shut: str = ""
 
 
 @dataclass(slots=True)
@@ -72,14 +69,19 @@ class Venue:
     """The order table of one venue; see the module. `keys` is shared by all venues of an exchange."""
 
     settings: VenueSettings
-    instrument: Instrument
-    book: Book
+    places: Mapping[str, Place]
+    """By symbol, in the order of the settings."""
     record: Record
     keys: Keys
     orders: dict[int, Order] = field(default_factory=dict)
+    said: Reporter = field(init=False)
+    _open: dict[int, Order] = field(default_factory=dict)
     _by_cl_ord_id: dict[tuple[str, str], Order | None] = field(default_factory=dict)
     _order_number: int = 0
-    _exec_number: int = 0
+    _mass_number: int = 0
+
+    def __post_init__(self) -> None:
+        self.said = Reporter(self.settings, self.record)
 
     @property
     def name(self) -> str:
@@ -87,20 +89,22 @@ class Venue:
 
     def open_orders(self) -> list[Order]:
         """Orders that still rest, oldest first."""
-        return [order for order in self.orders.values() if order.live]
+        return list(self._open.values())
 
     # -- requests ---------------------------------------------------------------------------------
 
     def new_order(self, client: str, request: NewOrderSingle, now_ns: int) -> list[Reply]:
         """A NewOrderSingle(D) reaches the engine: refused, or acknowledged and then matched."""
         key = self.keys.take()
+        place = self.places[request.symbol]
         try:
-            kind, px = self._accept(client, request)
-            fills = self.book.submit(key, request.side.sign, px, request.qty_lots, kind, now_ns)
+            self._check_entry(client, request)
+            ask = ask_of(request, place.instrument, self.settings)
+            outcome = place.book.submit(key, ask, now_ns)
         except Refused as refused:
-            return [self._reject(client, request, refused.reason, refused.text, now_ns)]
+            return [self.refuse(client, request, refused.reason, refused.text, now_ns)]
         except MatchingError as error:
-            return [self._reject(client, request, OTHER, str(error), now_ns)]
+            return [self.refuse(client, request, OTHER, str(error), now_ns)]
         self._order_number += 1
         order = Order(
             key=key,
@@ -108,256 +112,227 @@ class Venue:
             cl_ord_id=request.cl_ord_id,
             order_id=f"{self.name}-{self._order_number}",
             account=request.account,
+            instrument=place.instrument,
             side=request.side,
             ord_type=request.ord_type,
             tif=request.tif,
             qty_lots=request.qty_lots,
             price_nanos=request.price_nanos,
             leaves_lots=request.qty_lots,
+            min_lots=request.min_qty_lots,
         )
-        self.orders[order.key] = order
+        self.orders[key] = self._open[key] = order
         self._by_cl_ord_id[client, order.cl_ord_id] = order
-        self.record.write(
-            "order",
-            now_ns,
-            self.name,
-            session=client,
-            cl_ord_id=order.cl_ord_id,
-            order_id=order.order_id,
-            symbol=self.instrument.symbol,
-            side=int(order.side),
-            ord_type=str(order.ord_type.value),
-            tif=str(order.tif.value),
-            qty_lots=order.qty_lots,
-            price_nanos=order.price_nanos,
-        )
-        replies = [self._report(order, ExecType.NEW, now_ns)]
-        replies += self.filled(fills, now_ns)
-        if order.live and kind in (Kind.MARKET, Kind.IOC, Kind.FOK):
-            replies.append(
-                self._cancel(order, order.cl_ord_id, now_ns, f"{kind.value}: the rest is cancelled")
-            )
+        replies = [self.said.accepted(order, now_ns), *self.happened(outcome.happened, now_ns)]
+        if order.live and outcome.cancelled_lots:
+            replies.append(self._drop(order, now_ns, text=f"{ask.kind.value}: the rest is cancelled"))
         return replies
 
     def cancel(self, client: str, request: OrderCancelRequest, now_ns: int) -> list[Reply]:
         """An OrderCancelRequest(F) reaches the engine."""
-        found = self._find(client, request, now_ns, CANCEL)
+        found = self._find(client, request, now_ns)
         if isinstance(found, Reply):
             return [found]
         self._by_cl_ord_id[client, request.cl_ord_id] = found
-        self.book.cancel(found.key, now_ns)
-        return [self._cancel(found, request.cl_ord_id, now_ns)]
+        self.places[found.instrument.symbol].book.cancel(found.key, now_ns)
+        return [self._drop(found, now_ns, asked=request.cl_ord_id)]
 
     def replace(self, client: str, request: OrderCancelReplaceRequest, now_ns: int) -> list[Reply]:
         """An OrderCancelReplaceRequest(G): total quantity and price change, side and type may not."""
-        found = self._find(client, request, now_ns, REPLACE)
+        found = self._find(client, request, now_ns)
         if isinstance(found, Reply):
             return [found]
-        order = found
+        order, place = found, self.places[found.instrument.symbol]
         try:
+            if request.symbol != order.instrument.symbol:
+                raise Refused(2, f"Symbol(55) of {request.orig_cl_ord_id} is {order.instrument.symbol}")
             if request.side != order.side or request.ord_type != order.ord_type:
                 raise Refused(2, "Side(54) and OrdType(40) cannot be replaced")
+            if place.shut:
+                raise Refused(OTHER, place.shut)
             if request.qty_lots <= order.cum_lots:
                 text = f"OrderQty(38) {request.qty_lots} lots is not more than CumQty(14) {order.cum_lots}"
                 raise Refused(2, text)
-            check_quantity(self.instrument, request.qty_lots)
-            px = px_of(self.instrument, self.name, order.ord_type, request.price_nanos)
-            fills = self.book.replace(order.key, px, request.qty_lots - order.cum_lots, now_ns)
+            check_quantity(place.instrument, request.qty_lots)
+            px = px_of(place.instrument, self.name, order.ord_type, request.price_nanos)
+            outcome = place.book.replace(order.key, px, request.qty_lots - order.cum_lots, now_ns)
         except Refused as refused:
-            return [self._cancel_refused(client, request, order, REPLACE, 2, refused.text, now_ns)]
+            reason = refused.reason if refused.reason == OTHER else 2
+            return [self.said.cancel_refused(client, request, order, reason, refused.text, now_ns)]
         except MatchingError as error:
-            return [self._cancel_refused(client, request, order, REPLACE, 99, str(error), now_ns)]
+            return [self.said.cancel_refused(client, request, order, OTHER, str(error), now_ns)]
         orig, order.cl_ord_id = order.cl_ord_id, request.cl_ord_id
         self._by_cl_ord_id[client, request.cl_ord_id] = order
         order.qty_lots, order.price_nanos = request.qty_lots, request.price_nanos
         order.leaves_lots = order.qty_lots - order.cum_lots
         order.status = OrdStatus.PARTIALLY_FILLED if order.cum_lots else OrdStatus.NEW
-        self.record.write(
-            "replaced",
-            now_ns,
-            self.name,
-            session=client,
-            cl_ord_id=order.cl_ord_id,
-            orig_cl_ord_id=orig,
-            order_id=order.order_id,
-            qty_lots=order.qty_lots,
-            price_nanos=order.price_nanos,
-            cum_lots=order.cum_lots,
-            leaves_lots=order.leaves_lots,
-        )
-        replies = [self._report(order, ExecType.REPLACED, now_ns, orig_cl_ord_id=orig)]
-        return replies + self.filled(fills, now_ns)
+        replies = [self.said.replaced(order, orig, now_ns), *self.happened(outcome.happened, now_ns)]
+        if order.live and outcome.cancelled_lots:
+            replies.append(self._drop(order, now_ns, text="the rest is cancelled", reason=OTHER_RESTATEMENT))
+        return replies
 
     def status(self, client: str, request: OrderStatusRequest, now_ns: int) -> list[Reply]:
-        """An OrderStatusRequest(H), by any ClOrdID the order has had. Not a trade: ExecID is 0."""
+        """An OrderStatusRequest(H), by any ClOrdID the order has had."""
         order = self._by_cl_ord_id.get((client, request.cl_ord_id))
+        asked, req_id = request.cl_ord_id, request.ord_status_req_id
         if order is not None:
-            return [self._report(order, ExecType.ORDER_STATUS, now_ns, cl_ord_id=request.cl_ord_id)]
-        unknown = ExecutionReport(
-            order_id="NONE", exec_id="0", exec_type=ExecType.ORDER_STATUS, ord_status=OrdStatus.REJECTED,
-            symbol=request.symbol, side=request.side, leaves_lots=0, cum_lots=0, avg_px_nanos=0,
-            cl_ord_id=request.cl_ord_id, transact_time_ns=now_ns, ord_rej_reason=UNKNOWN_ORDER,
-            text="no such order",
+            return [self.said.stated(order, now_ns, cl_ord_id=asked, ord_status_req_id=req_id)]
+        return [
+            self.said.no_order(
+                client, now_ns, symbol=request.symbol, side=request.side, cl_ord_id=asked,
+                ord_status_req_id=req_id,
+            )
+        ]  # fmt: skip
+
+    def mass_status(self, client: str, request: OrderMassStatusRequest, now_ns: int) -> list[Reply]:
+        """An OrderMassStatusRequest(AF): a report for each open order, the last of them with 912=Y.
+
+        With none to tell of, or a request that cannot be served, one report says so (39=8) and is the last.
+        """
+        req_id, kind, symbol = request.mass_status_req_id, request.request_type, request.symbol
+        reason, text = UNKNOWN_ORDER, "no open orders"
+        found: list[Order] = []
+        if kind not in (FOR_A_SECURITY, ALL_ORDERS):
+            reason, text = OTHER, f"MassStatusReqType(585) {kind} is not one of 1, 7"
+        elif (kind == FOR_A_SECURITY or symbol) and symbol not in self.places:
+            reason, text = UNKNOWN_SYMBOL, f"Symbol(55) {symbol or 'is missing, which 585=1 needs'}"
+        else:
+            found = self._owned(client, symbol, request.side)
+            found = [order for order in found if request.account in ("", order.account)]
+        if not found:
+            # The report must have both; with nothing found there is no order whose they would be.
+            symbol, side = symbol or next(iter(self.places)), request.side or Side.BUY
+            return [
+                self.said.no_order(
+                    client, now_ns, symbol=symbol, side=side, why=text, reason=reason,
+                    mass_status_req_id=req_id, tot_reports=0, last_of_mass=True,
+                )
+            ]  # fmt: skip
+        total = len(found)
+        return [
+            self.said.stated(
+                order, now_ns, mass_status_req_id=req_id, tot_reports=total, last_of_mass=number == total
+            )
+            for number, order in enumerate(found, 1)
+        ]
+
+    def mass_cancel(self, client: str, request: OrderMassCancelRequest, now_ns: int) -> list[Reply]:
+        """An OrderMassCancelRequest(q): OrderMassCancelReport(r), then each cancelled order's own report."""
+        kind, symbol = request.request_type, request.symbol
+        if (client, request.cl_ord_id) in self._by_cl_ord_id:
+            text = f"ClOrdID(11) {request.cl_ord_id} was used before"
+            return [self._mass_refused(client, request, OTHER, text, now_ns)]
+        if kind not in (FOR_A_SECURITY, ALL_ORDERS):
+            text = f"MassCancelRequestType(530) {kind} is not one of 1, 7"
+            return [self._mass_refused(client, request, MASS_CANCEL_NOT_SUPPORTED, text, now_ns)]
+        if (kind == FOR_A_SECURITY or symbol) and symbol not in self.places:
+            text = f"Symbol(55) {symbol} is not listed" if symbol else "Symbol(55) is missing"
+            return [self._mass_refused(client, request, UNKNOWN_SECURITY, text, now_ns)]
+        self._by_cl_ord_id[client, request.cl_ord_id] = None
+        found = self._owned(client, symbol, request.side)
+        report = OrderMassCancelReport(
+            request.cl_ord_id, self._next_mass_id(), kind, kind, len(found),
+            [(order.cl_ord_id, order.order_id) for order in found], symbol=symbol, side=request.side,
+            transact_time_ns=now_ns,
         )  # fmt: skip
-        return [self._reply(client, unknown)]
+        told = f"mass cancel {request.cl_ord_id}"
+        return [Reply(client, report.MSG_TYPE, report.body()), *self._drop_all(found, told, now_ns)]
+
+    def cancel_all(self, client: str, text: str, now_ns: int) -> list[Reply]:
+        """Nobody asked: every open order of a client goes, for the reason in `text`."""
+        return self._drop_all(self._owned(client), text, now_ns, OTHER_RESTATEMENT)
+
+    def refuse(
+        self, client: str, request: NewOrderSingle | Mapping[int, str], reason: int, text: str, now_ns: int
+    ) -> Reply:
+        """150=8 for a NewOrderSingle, or for one that could not be read, as it came (its 11, 1, 55, 54)."""
+        if reason != DUPLICATE_ORDER:
+            used = request.cl_ord_id if isinstance(request, NewOrderSingle) else request[11]
+            self._by_cl_ord_id.setdefault((client, used), None)
+        return self.said.rejected(client, request, reason, text, now_ns)
+
+    def throttled(self, client: str, request: Throttled, text: str, now_ns: int) -> Reply:
+        """The refusal of a request that is not looked into."""
+        if isinstance(request, NewOrderSingle):
+            return self.refuse(client, request, OTHER, text, now_ns)
+        if isinstance(request, OrderMassCancelRequest):
+            return self._mass_refused(client, request, OTHER, text, now_ns)
+        order = self._by_cl_ord_id.get((client, request.orig_cl_ord_id))
+        return self.said.cancel_refused(client, request, order, OTHER, text, now_ns)
+
+    def _mass_refused(
+        self, client: str, request: OrderMassCancelRequest, reason: int, text: str, now_ns: int
+    ) -> Reply:
+        """531=0: nothing was cancelled."""
+        report = OrderMassCancelReport(
+            request.cl_ord_id, self._next_mass_id(), request.request_type, REFUSED, reject_reason=reason,
+            symbol=request.symbol, side=request.side, transact_time_ns=now_ns, text=text,
+        )  # fmt: skip
+        return Reply(client, report.MSG_TYPE, report.body())
 
     # -- what the book says -----------------------------------------------------------------------
 
-    def filled(self, fills: list[Fill], now_ns: int) -> list[Reply]:
-        """Executions of this venue's orders, in the order the book made them."""
-        return [self._fill(self.orders[fill.key], fill, now_ns) for fill in fills]
+    def happened(self, happenings: Sequence[Happening], now_ns: int) -> list[Reply]:
+        """What befell this venue's orders, in the order the book made it."""
+        replies = []
+        for one in happenings:
+            order = self.orders[one.key]
+            if isinstance(one, Fill):
+                replies.append(self.said.traded(order, one, now_ns))
+                if not order.live:
+                    self._open.pop(order.key, None)
+            else:
+                replies.append(self._drop(order, now_ns, text=one.why, reason=OTHER_RESTATEMENT))
+        return replies
 
-    def _fill(self, order: Order, fill: Fill, now_ns: int) -> Reply:
-        assert 0 < fill.qty_lots <= order.leaves_lots, (order, fill)
-        price_nanos = fill.px * self.instrument.tick_nanos // 2
-        order.leaves_lots -= fill.qty_lots
-        order.cum_lots += fill.qty_lots
-        order.paid_nanos_lots += price_nanos * fill.qty_lots
-        order.status = OrdStatus.PARTIALLY_FILLED if order.leaves_lots else OrdStatus.FILLED
-        ppb = self.settings.maker_fee_ppb if fill.maker else self.settings.taker_fee_ppb
-        fee_nanos = _half_up(price_nanos * fill.qty_lots * ppb, self.instrument.lots_per_unit * 1_000_000_000)
-        liquidity = LastLiquidity.ADDED if fill.maker else LastLiquidity.REMOVED
-        exec_id = self._next_exec_id()
-        self.record.write(
-            "fill", now_ns, self.name, session=order.owner, cl_ord_id=order.cl_ord_id,
-            order_id=order.order_id, exec_id=exec_id, symbol=self.instrument.symbol, side=int(order.side),
-            price_nanos=price_nanos,
-            qty_lots=fill.qty_lots, fee_nanos=fee_nanos, liquidity=int(liquidity), cum_lots=order.cum_lots,
-            leaves_lots=order.leaves_lots,
-        )  # fmt: skip
-        return self._report(
-            order, ExecType.TRADE, now_ns, exec_id=exec_id, last_qty_lots=fill.qty_lots,
-            last_px_nanos=price_nanos, last_mkt=self.name, last_liquidity=liquidity,
-            commission_nanos=fee_nanos,
-        )  # fmt: skip
+    # -- inside -----------------------------------------------------------------------------------
 
-    # -- rules of entry ---------------------------------------------------------------------------
-
-    def _accept(self, client: str, request: NewOrderSingle) -> tuple[Kind, int]:
+    def _check_entry(self, client: str, request: NewOrderSingle) -> None:
         if (client, request.cl_ord_id) in self._by_cl_ord_id:
             raise Refused(DUPLICATE_ORDER, f"ClOrdID(11) {request.cl_ord_id} was used before")
         if len(self._by_cl_ord_id) >= MAX_ORDERS:
             raise Refused(OTHER, f"the venue's table of {MAX_ORDERS} orders is full")
-        check_quantity(self.instrument, request.qty_lots)
-        kind = kind_of(request, self.settings)
-        return kind, px_of(self.instrument, self.name, request.ord_type, request.price_nanos)
+        if shut := self.places[request.symbol].shut:
+            raise Refused(EXCHANGE_CLOSED, shut)
 
-    def _find(
-        self, client: str, request: Change, now_ns: int, response_to: CxlRejResponseTo
-    ) -> Order | Reply:
+    def _find(self, client: str, request: Change, now_ns: int) -> Order | Reply:
         order = self._by_cl_ord_id.get((client, request.orig_cl_ord_id))
+        refused: Callable[[int, str], Reply] = lambda reason, text: self.said.cancel_refused(  # noqa: E731
+            client, request, order, reason, text, now_ns
+        )
         if order is None:
-            text = f"OrigClOrdID(41) {request.orig_cl_ord_id} is not known"
-            return self._cancel_refused(client, request, None, response_to, 1, text, now_ns)
+            return refused(1, f"OrigClOrdID(41) {request.orig_cl_ord_id} is not known")
         if (client, request.cl_ord_id) in self._by_cl_ord_id:
-            text = f"ClOrdID(11) {request.cl_ord_id} was used before"
-            return self._cancel_refused(client, request, order, response_to, 6, text, now_ns)
+            return refused(6, f"ClOrdID(11) {request.cl_ord_id} was used before")
         if not order.live:
-            text = f"too late: the order is {order.status.name.lower()}"
-            return self._cancel_refused(client, request, order, response_to, 0, text, now_ns)
+            return refused(0, f"too late: the order is {order.status.name.lower()}")
         return order
 
-    # -- reports ----------------------------------------------------------------------------------
+    def _owned(self, client: str, symbol: str = "", side: Side | None = None) -> list[Order]:
+        """Open orders of a client, oldest first; "" and None: any."""
+        return [
+            order
+            for order in self._open.values()
+            if order.owner == client
+            and symbol in ("", order.instrument.symbol)
+            and side in (None, order.side)
+        ]
 
-    def _cancel(self, order: Order, cl_ord_id: str, now_ns: int, text: str = "") -> Reply:
-        orig = order.cl_ord_id
-        order.leaves_lots = 0
-        order.status = OrdStatus.CANCELED
-        self.record.write(
-            "canceled",
-            now_ns,
-            self.name,
-            session=order.owner,
-            cl_ord_id=cl_ord_id,
-            orig_cl_ord_id=orig,
-            order_id=order.order_id,
-            cum_lots=order.cum_lots,
-        )
-        asked = cl_ord_id != orig
-        return self._report(
-            order,
-            ExecType.CANCELED,
-            now_ns,
-            cl_ord_id=cl_ord_id,
-            orig_cl_ord_id=orig if asked else "",
-            text=text,
-        )
+    def _drop_all(
+        self, orders: Sequence[Order], text: str, now_ns: int, reason: int | None = None
+    ) -> list[Reply]:
+        replies = []
+        for order in orders:
+            self.places[order.instrument.symbol].book.cancel(order.key, now_ns)
+            replies.append(self._drop(order, now_ns, text=text, reason=reason))
+        return replies
 
-    def _next_exec_id(self) -> str:
-        self._exec_number += 1
-        return f"{self.name}-E{self._exec_number}"
-
-    def _report(
-        self, order: Order, exec_type: ExecType, now_ns: int, *, cl_ord_id: str = "", exec_id: str = "",
-        **more: Unpack[_More],
-    ) -> Reply:  # fmt: skip
-        if not exec_id:
-            exec_id = "0" if exec_type is ExecType.ORDER_STATUS else self._next_exec_id()
-        message = ExecutionReport(
-            order_id=order.order_id, exec_id=exec_id, exec_type=exec_type, ord_status=order.status,
-            symbol=self.instrument.symbol, side=order.side, leaves_lots=order.leaves_lots,
-            cum_lots=order.cum_lots,
-            avg_px_nanos=_half_up(order.paid_nanos_lots, order.cum_lots) if order.cum_lots else 0,
-            cl_ord_id=cl_ord_id or order.cl_ord_id, account=order.account, qty_lots=order.qty_lots,
-            ord_type=order.ord_type, price_nanos=order.price_nanos, tif=order.tif,
-            transact_time_ns=now_ns, **more,
-        )  # fmt: skip
-        return self._reply(order.owner, message)
-
-    def _reply(self, client: str, report: ExecutionReport) -> Reply:
-        return Reply(client, tags.EXECUTION_REPORT, report.body(self.instrument.lots_per_unit))
-
-    def _reject(self, client: str, request: NewOrderSingle, reason: int, text: str, now_ns: int) -> Reply:
-        echo = {11: request.cl_ord_id, 55: request.symbol, 54: str(int(request.side))}
-        if request.account:
-            echo[1] = request.account
-        return Reply(client, tags.EXECUTION_REPORT, self.refuse(client, echo, reason, text, now_ns))
-
-    def refuse(self, client: str, echo: dict[int, str], reason: int, text: str, now_ns: int) -> bytes:
-        """The body of the report that refuses a NewOrderSingle as it came: `echo` are its 11, 55 and 54.
-
-        For what the rules of entry refuse, and for orders that could not be read (symbol, decimals, codes).
-        """
-        if reason != DUPLICATE_ORDER:
-            self._by_cl_ord_id[client, echo[11]] = None
-        self.record.write(
-            "rejected", now_ns, self.name, session=client, cl_ord_id=echo[11], reason=reason, text=text
-        )
-        return joined(
-            "37=NONE", *(f"{tag}={value}" for tag, value in echo.items()),
-            f"17={self._next_exec_id()}", "150=8", "39=8", f"103={reason}", "151=0", "14=0", "6=0",
-            b"60=" + time_to_wire(now_ns), f"58={text}",
-        )  # fmt: skip
-
-    def _cancel_refused(
-        self,
-        client: str,
-        request: Change,
-        order: Order | None,
-        response_to: CxlRejResponseTo,
-        reason: int,
-        text: str,
-        now_ns: int,
+    def _drop(
+        self, order: Order, now_ns: int, *, asked: str = "", text: str = "", reason: int | None = None
     ) -> Reply:
-        self.record.write(
-            "cancel_refused",
-            now_ns,
-            self.name,
-            session=client,
-            cl_ord_id=request.cl_ord_id,
-            orig_cl_ord_id=request.orig_cl_ord_id,
-            reason=reason,
-            text=text,
-        )
-        message = OrderCancelReject(
-            cl_ord_id=request.cl_ord_id, orig_cl_ord_id=request.orig_cl_ord_id,
-            ord_status=order.status if order else OrdStatus.REJECTED, response_to=response_to,
-            order_id=order.order_id if order else "NONE", cxl_rej_reason=reason,
-            account=order.account if order else "", transact_time_ns=now_ns, text=text,
-        )  # fmt: skip
-        return Reply(client, message.MSG_TYPE, message.body())
+        self._open.pop(order.key, None)
+        return self.said.canceled(order, now_ns, asked=asked, text=text, reason=reason)
 
-
-def _half_up(numerator: int, denominator: int) -> int:
-    """numerator / denominator, rounded half up (towards plus infinity), exactly."""
-    return (2 * numerator + denominator) // (2 * denominator)
+    def _next_mass_id(self) -> str:
+        self._mass_number += 1
+        return f"{self.name}-M{self._mass_number}"

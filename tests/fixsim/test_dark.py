@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixsim.dark import DarkBook, DarkFill, HiddenInterest, midpoint
+from fixsim.dark import DarkBook, DarkFill, HiddenInterest, consolidated, midpoint
 from fixsim.matching import BookFull, DuplicateOrder, Kind, MatchingError, Submitted, Touch, UnknownOrder
 
 MID = 2001
@@ -82,6 +82,19 @@ def test_the_remainder_of_an_ioc_is_gone() -> None:
     assert dark.resting(-1) == []
 
 
+def test_fill_or_kill_trades_whole_or_not_at_all() -> None:
+    dark = book()
+    peg(dark, -1, 1, 5)
+    peg(dark, -2, 1, 5, min_qty=5)
+    assert peg(dark, -3, -1, 11, kind=Kind.FOK) == (0, 0, 11)
+    assert peg(dark, -4, -1, 9, kind=Kind.FOK) == (0, 0, 9), "-2 would get 4, and wants 5"
+    assert dark.fills() == []
+    assert dark.resting(1) == [(-1, 5), (-2, 5)]
+    assert peg(dark, -5, -1, 10, kind=Kind.FOK, limit_px=MID + 1) == (0, 0, 10), "not at its limit"
+    assert peg(dark, -6, -1, 10, kind=Kind.FOK) == (10, 0, 0)
+    assert [fill.qty for fill in dark.fills()] == [5, 5]
+
+
 def test_no_fill_is_smaller_than_a_minimum_quantity_except_the_last() -> None:
     dark = book()
     peg(dark, -1, 1, 10, min_qty=6)
@@ -114,14 +127,14 @@ def test_a_replaced_limit_that_reaches_the_midpoint_trades() -> None:
 
 
 def test_the_midpoint_is_of_all_lit_venues_and_exact() -> None:
-    assert midpoint([Touch(1998, 1, 2004, 1), Touch(2000, 1, 2006, 1)]) == 2002
-    assert midpoint([Touch(2000, 1, 0, 0), Touch(0, 0, 2002, 1)]) == 2001
-    assert midpoint([Touch(2000, 1, 2000, 1)]) == 2000
-    assert midpoint([Touch(2002, 1, 2004, 1), Touch(1998, 1, 2000, 1)]) is None, "crossed"
-    assert midpoint([Touch(2000, 1, 0, 0)]) is None
-    assert midpoint([]) is None
+    assert midpoint(consolidated([Touch(1998, 1, 2004, 1), Touch(2000, 1, 2006, 1)])) == 2002
+    assert midpoint(consolidated([Touch(2000, 1, 0, 0), Touch(0, 0, 2002, 1)])) == 2001
+    assert midpoint(consolidated([Touch(2000, 1, 2000, 1)])) == 2000
+    assert midpoint(consolidated([Touch(2002, 1, 2004, 1), Touch(1998, 1, 2000, 1)])) is None, "crossed"
+    assert midpoint(consolidated([Touch(2000, 1, 0, 0)])) is None
+    assert midpoint(consolidated([])) is None
     with pytest.raises(ValueError, match="2000 and 2001 are not both whole ticks"):
-        midpoint([Touch(2000, 1, 2001, 1)])
+        midpoint(consolidated([Touch(2000, 1, 2001, 1)]))
 
 
 @pytest.mark.parametrize(
@@ -133,7 +146,7 @@ def test_the_midpoint_is_of_all_lit_venues_and_exact() -> None:
         ((-2, 1, 0), {}, MatchingError, "quantity 0 lots"),
         ((-2, 1, 5), {"limit_px": 0}, MatchingError, "price 0 half ticks"),
         ((-2, 1, 5), {"min_qty": 6}, MatchingError, "minimum quantity 6 lots is not within 0 to 5"),
-        ((-2, 1, 5), {"kind": Kind.FOK}, MatchingError, "takes LIMIT and IOC, not FOK"),
+        ((-2, 1, 5), {"kind": Kind.MARKET}, MatchingError, "takes LIMIT, IOC and FOK, not MARKET"),
         ((-2, 1, 5), {}, BookFull, "order -2: 1 participants' orders rest already"),
     ],
 )
@@ -236,7 +249,7 @@ OPERATIONS = st.lists(
             st.integers(1, 99),
             st.one_of(st.none(), st.integers(MID - 2, MID + 2)),
             st.integers(0, 20),
-            st.sampled_from([Kind.LIMIT, Kind.IOC]),
+            st.sampled_from([Kind.LIMIT, Kind.IOC, Kind.FOK]),
         ),
         st.tuples(st.just("cancel"), st.integers(0, 20)),
         st.tuples(
@@ -260,9 +273,9 @@ def play(
             case ("submit", sign, qty, limit, least, kind):
                 key = -1 - len(asked)
                 asked[key], limits[key] = qty, (sign, limit)
-                asked[key] -= dark.submit(
-                    key, sign, qty, kind, now, mid, limit_px=limit, min_qty=min(least, qty)
-                ).cancelled
+                done = dark.submit(key, sign, qty, kind, now, mid, limit_px=limit, min_qty=min(least, qty))
+                asked[key] -= done.cancelled
+                assert kind != Kind.FOK or done.cancelled in (0, qty)
             case ("cancel", which) if asked:
                 key = -1 - which % len(asked)
                 asked[key] -= dark.cancel(key)

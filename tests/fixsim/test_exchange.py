@@ -171,7 +171,7 @@ def test_orders_rest_while_their_owner_is_away_and_subscriptions_do_not() -> Non
     floor.run(10)
     venue = floor.exchange.venues["XLIT1"]
     assert [one.cl_ord_id for one in venue.open_orders()] == ["1"]
-    assert not floor.exchange.publishers[0].subscribed
+    assert not floor.exchange.lit.publishers[0].subscribed
     floor.exchange.finish(floor.now_ns)
     (still,) = floor.recorded("open")
     assert (still["cl_ord_id"], still["leaves_lots"]) == ("1", BTC)

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixsim.entry import Kind
+from fixsim.entry import Ask, Kind
 from fixsim.matching import BookFull
-from fixsim.orders import Fill, Keys, Reply
+from fixsim.orders import Fill, Keys, Outcome, Reply
 from fixsim.record import Record
-from fixsim.venue import Venue
+from fixsim.settings import Venue as VenueSettings
+from fixsim.venue import Place, Venue
 from risk.order import OrdType, Side, TimeInForce
 from router.fix.decimals import lots_from_wire, nanos_from_wire
 from router.fix.messages import OrderCancelReplaceRequest, OrderStatusRequest
@@ -33,26 +34,30 @@ class Book:
         self.next: Callable[[int], list[Fill]] = lambda key: []
         self.full = False
 
-    def submit(self, key: int, sign: int, px: int, qty_lots: int, kind: Kind, now_ns: int) -> list[Fill]:
+    def submit(self, key: int, ask: Ask, now_ns: int) -> Outcome:
         if self.full:
             raise BookFull("the book is full")
-        self.asked.append(("submit", key, sign, px, qty_lots, kind))
-        return self.next(key)
+        self.asked.append(("submit", key, ask.sign, ask.px, ask.qty_lots, ask.kind))
+        fills = self.next(key)
+        rests = ask.kind in (Kind.LIMIT, Kind.PEG)
+        left = ask.qty_lots - sum(fill.qty_lots for fill in fills if fill.key == key)
+        return Outcome([*fills], 0 if rests else left)
 
     def cancel(self, key: int, now_ns: int) -> None:
         self.asked.append(("cancel", key))
 
-    def replace(self, key: int, px: int, leaves_lots: int, now_ns: int) -> list[Fill]:
+    def replace(self, key: int, px: int, leaves_lots: int, now_ns: int) -> Outcome:
         self.asked.append(("replace", key, px, leaves_lots))
-        return self.next(key)
+        return Outcome([*self.next(key)])
 
 
 class Bench:
-    def __init__(self, number: int = 0) -> None:
+    def __init__(self, number: int = 0, rule: VenueSettings | None = None) -> None:
         self.book = Book()
         self.lines: list[str] = []
         record = Record(self.lines.append)
-        self.venue = Venue(RULES.venue[number], RULES.instrument, self.book, record, Keys())
+        self.place = Place(RULES.instrument, self.book)
+        self.venue = Venue(rule or RULES.venue[number], {SYMBOL: self.place}, record, Keys())
 
     def new(self, *arguments: Any, **more: Any) -> list[dict[int, str]]:
         return told(self.venue.new_order("A", order(*arguments, **more), NOW))
@@ -105,7 +110,7 @@ def test_fills_carry_market_liquidity_and_fee_to_the_nano(bench: Bench) -> None:
         "2",
     )
     assert (fill[12], fill[13]) == ("0.00075", "3")  # 25.00 at 30,000 ppb
-    (rebate,) = told(bench.venue.filled([Fill(-1, 20_000, 3 * BTC // 4, maker=True)], NOW))
+    (rebate,) = told(bench.venue.happened([Fill(-1, 20_000, 3 * BTC // 4, maker=True)], NOW))
     assert (rebate[150], rebate[39], rebate[12], rebate[851]) == ("F", "2", "-0.00075", "1")
     assert (rebate[6], rebate[14], rebate[151]) == ("100", "1", "0")
 
@@ -114,7 +119,7 @@ def test_fills_carry_market_liquidity_and_fee_to_the_nano(bench: Bench) -> None:
 def test_cum_and_leaves_make_the_order_and_the_average_is_exact(parts: list[tuple[int, int]]) -> None:
     bench, whole = Bench(), sum(lots for _, lots in parts)
     bench.new("1", Side.SELL, 1, whole)
-    reports = told(bench.venue.filled([Fill(-1, px, lots, maker=True) for px, lots in parts], NOW))
+    reports = told(bench.venue.happened([Fill(-1, px, lots, maker=True) for px, lots in parts], NOW))
     for report in reports:
         done = [lots_from_wire(report[tag].encode(), BTC) for tag in (14, 151)]
         assert sum(done) == whole
@@ -211,7 +216,7 @@ def test_a_cancel_of_nothing_or_of_anothers_order_is_unknown(bench: Bench) -> No
 
 def test_a_replace_takes_over_and_may_trade(bench: Bench) -> None:
     bench.new("1", Side.BUY, 9_000)
-    bench.venue.filled([Fill(-1, 18_000, BTC // 4, maker=True)], NOW)
+    bench.venue.happened([Fill(-1, 18_000, BTC // 4, maker=True)], NOW)
     bench.book.next = lambda key: [Fill(key, 20_004, BTC // 4, maker=False)]
     replaced, fill = bench.replace("2", "1", 2 * BTC, 10_002)
     assert (replaced[150], replaced[39], replaced[11], replaced[41]) == ("5", "1", "2", "1")
@@ -224,7 +229,7 @@ def test_a_replace_takes_over_and_may_trade(bench: Bench) -> None:
 @pytest.mark.parametrize(("lots", "ticks", "side"), [(BTC // 4, 9_000, Side.BUY), (BTC, 9_000, Side.SELL)])
 def test_a_replace_that_cannot_be_changes_nothing(bench: Bench, lots: int, ticks: int, side: Side) -> None:
     bench.new("1", Side.BUY, 9_000)
-    bench.venue.filled([Fill(-1, 18_000, BTC // 4, maker=True)], NOW)
+    bench.venue.happened([Fill(-1, 18_000, BTC // 4, maker=True)], NOW)
     (report,) = bench.replace("2", "1", lots, ticks, side)
     assert (report[35], report[434], report[102], report[39]) == ("9", "2", "2", "1")
     assert bench.status("1")[38] == "1"
@@ -238,18 +243,18 @@ def test_a_status_is_no_trade_and_an_unknown_order_is_said_so(bench: Bench) -> N
     assert bench.status("1", client="B")[39] == "8"
 
 
-def test_the_dark_venue_takes_pegs_and_no_fill_or_kill() -> None:
+def test_the_dark_venue_takes_pegs_and_a_market_order_is_a_peg_at_once() -> None:
     bench = Bench(2)
     assert bench.new("1", Side.SELL, None, ord_type=OrdType.PEGGED, exec_inst="M")[0][150] == "0"
     assert bench.new("2", Side.SELL, None)[1][150] == "4"
-    assert [asked[-1] for asked in bench.book.asked] == [Kind.PEG, Kind.IOC]
-    assert bench.new("3", Side.SELL, 10_000, tif=TimeInForce.FOK)[0][103] == "11"
+    assert bench.new("3", Side.SELL, 10_000, tif=TimeInForce.FOK)[1][58] == "fok: the rest is cancelled"
+    assert [asked[-1] for asked in bench.book.asked] == [Kind.PEG, Kind.IOC, Kind.FOK]
     assert bench.new("4", Side.SELL, None, ord_type=OrdType.PEGGED, tif=TimeInForce.IOC)[0][103] == "11"
 
 
 def test_the_record_tells_the_same_story(bench: Bench) -> None:
     bench.new("1", Side.BUY, 10_000)
-    (fill,) = told(bench.venue.filled([Fill(-1, 20_000, BTC // 2, maker=True)], NOW))
+    (fill,) = told(bench.venue.happened([Fill(-1, 20_000, BTC // 2, maker=True)], NOW))
     bench.cancel("2", "1")
     lines = [json.loads(line) for line in bench.lines]
     assert [line["event"] for line in lines] == ["order", "fill", "canceled"]

@@ -1,0 +1,119 @@
+"""One instrument at all venues: its market, what moves it, its publishers and its dark books.
+
+Pure: driven by the exchange, which knows the venues' clients and the time. Several listings share nothing but
+that: a flow moves its own market at its own times, and an order meets only its symbol's books.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from fixsim.books import DarkMarket, Far, LitBook, LitMarket, depth_of
+from fixsim.flow.source import Source
+from fixsim.orders import Book, Happening
+from fixsim.publisher import Publisher
+from fixsim.settings import Instrument, Settings
+
+MAX_NANOS = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """A market's clock by its driver's: `start_ns` here is `origin_ns` there, and it runs `speed` as fast."""
+
+    origin_ns: int
+    start_ns: int
+    speed: Fraction
+
+    def wall_ns(self, market_ns: int) -> int:
+        """The first moment of the driver's clock at which the market's has reached `market_ns`."""
+        speed = self.speed
+        return self.origin_ns - (self.start_ns - market_ns) * speed.denominator // speed.numerator
+
+    def market_ns(self, wall_ns: int) -> int:
+        return self.start_ns + (wall_ns - self.origin_ns) * self.speed.numerator // self.speed.denominator
+
+
+@dataclass(slots=True)
+class Listing:
+    """See the module. Lit venues are numbered in the settings' order; dark books go by their venue's name."""
+
+    instrument: Instrument
+    source: Source
+    pace: Pace
+    lit: LitMarket
+    dark: dict[str, DarkMarket]
+    due_ns: int | None = None
+    """When the flow acts next, by the driver's clock."""
+    _far: Far | None = field(default=None)
+
+    @classmethod
+    def open(
+        cls, settings: Settings, instrument: Instrument, source: Source, pace: Pace, number: int
+    ) -> Listing:
+        """The `number`th instrument of the settings; what is before its start is in the book at once."""
+        market = source.market
+        max_px = MAX_NANOS // (instrument.tick_nanos // 2)
+        publishers = [
+            Publisher(instrument, depth_of(market, index, max_px)) for index in range(len(settings.lit))
+        ]
+        lit = LitMarket(market, publishers, max_px)
+        dark = {
+            venue.name: DarkMarket.seeded(
+                settings, instrument, place, number, pace.origin_ns, float(pace.speed)
+            )
+            for place, venue in enumerate(settings.venue)
+            if venue.kind == "dark"
+        }
+        listing = cls(instrument, source, pace, lit, dark)
+        source.flow.step_until(source.start_ns - 1)
+        lit.settle()
+        for publisher in publishers:
+            publisher.flush()
+        lit.touched.clear()
+        listing._far = lit.touch()
+        listing._look()
+        return listing
+
+    @property
+    def publishers(self) -> Sequence[Publisher]:
+        return self.lit.publishers
+
+    def book(self, venue: str, lit: int | None) -> Book:
+        """The book of a venue; `lit` is its number among the lit ones, None: dark."""
+        return self.dark[venue] if lit is None else LitBook(self.lit, lit)
+
+    def deadline_ns(self) -> int | None:
+        """When the flow or hidden interest acts next, by the driver's clock."""
+        due = [at for dark in self.dark.values() if (at := dark.deadline_ns()) is not None]
+        if self.due_ns is not None:
+            due.append(self.due_ns)
+        return min(due, default=None)
+
+    def step(self, wall_ns: int) -> bool:
+        """Feed what the flow had due; whether there was anything."""
+        due = self.due_ns is not None and self.due_ns <= wall_ns
+        self.source.flow.step_until(min(self.pace.market_ns(wall_ns), self.source.stop_ns))
+        if due:
+            self._look()
+            self.lit.settle()
+        return due
+
+    def disturbed(self) -> None:
+        """A participant has changed a book."""
+        self.source.flow.disturbed()
+        self._look()
+
+    def follow(self, wall_ns: int) -> Iterator[tuple[str, list[Happening]]]:
+        """The dark books follow the lit touch, and see their hidden interest come and go: by venue."""
+        if self.dark and self.lit.touched:
+            self._far = self.lit.touch()
+        for venue, dark in self.dark.items():
+            yield venue, dark.advance(wall_ns, self._far)
+
+    def _look(self) -> None:
+        market_ns = self.source.flow.next_time_ns()
+        over = market_ns is None or market_ns > self.source.stop_ns
+        self.due_ns = None if over or market_ns is None else self.pace.wall_ns(market_ns)

@@ -1,0 +1,259 @@
+"""What a venue says of its orders: execution reports and cancel rejects, each with its line in the record.
+
+A report follows from the order's state, which the functions here bring up to date: leaves, cumulative
+quantity, status. Commission of a fill: price x quantity x ppb, exact, rounded half up to a nano of the
+currency; where that is a fee it is at least min_fill_fee_nanos; an order's first fill bears order_fee_nanos
+besides.
+
+PriceImprovement(639) is, for each unit, what a fill is better than the far side of the consolidated lit touch
+(the best offer for a buyer): at a dark venue the touch when the trade was made, for either party; at a lit
+venue the touch when the taker's order reached the engine, for the taker alone. It is left out where there is
+none: a taker who walked the book paid no less, and nothing is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypedDict, Unpack
+
+from fixsim.entry import UNKNOWN_ORDER
+from fixsim.orders import Fill, Order, Reply
+from fixsim.record import Record
+from fixsim.settings import Venue as VenueSettings
+from risk.order import Side
+from router.fix import tags
+from router.fix.decimals import time_to_wire
+from router.fix.messages import (
+    CxlRejResponseTo,
+    ExecType,
+    ExecutionReport,
+    LastLiquidity,
+    NewOrderSingle,
+    OrderCancelReject,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    OrdStatus,
+)
+from router.fix.messages.fields import joined
+
+Change = OrderCancelRequest | OrderCancelReplaceRequest
+OTHER_RESTATEMENT = 99
+"""ExecRestatementReason(378) of an unsolicited cancel whose reason 4.4 has no code for; Text(58) has it."""
+
+
+class More(TypedDict, total=False):
+    """What only some reports carry."""
+
+    orig_cl_ord_id: str
+    last_qty_lots: int
+    last_px_nanos: int
+    last_mkt: str
+    last_liquidity: LastLiquidity
+    commission_nanos: int
+    text: str
+    ord_status_req_id: str
+    mass_status_req_id: str
+    tot_reports: int
+    last_of_mass: bool
+    restatement_reason: int | None
+    price_improvement_nanos: int
+
+
+@dataclass(slots=True)
+class Reporter:
+    """One venue's voice; ExecID(17) counts up from 1 over everything it says."""
+
+    settings: VenueSettings
+    record: Record
+    _exec_number: int = field(default=0)
+
+    def accepted(self, order: Order, now_ns: int) -> Reply:
+        """150=0: the order is in the engine."""
+        self.record.write(
+            "order",
+            now_ns,
+            self.settings.name,
+            session=order.owner,
+            cl_ord_id=order.cl_ord_id,
+            order_id=order.order_id,
+            symbol=order.instrument.symbol,
+            side=int(order.side),
+            ord_type=str(order.ord_type.value),
+            tif=str(order.tif.value),
+            qty_lots=order.qty_lots,
+            price_nanos=order.price_nanos,
+        )
+        return self._report(order, ExecType.NEW, now_ns)
+
+    def replaced(self, order: Order, orig: str, now_ns: int) -> Reply:
+        """150=5: the order is what was asked instead of `orig`."""
+        self.record.write(
+            "replaced",
+            now_ns,
+            self.settings.name,
+            session=order.owner,
+            cl_ord_id=order.cl_ord_id,
+            orig_cl_ord_id=orig,
+            order_id=order.order_id,
+            qty_lots=order.qty_lots,
+            price_nanos=order.price_nanos,
+            cum_lots=order.cum_lots,
+            leaves_lots=order.leaves_lots,
+        )
+        return self._report(order, ExecType.REPLACED, now_ns, orig_cl_ord_id=orig)
+
+    def traded(self, order: Order, fill: Fill, now_ns: int) -> Reply:
+        """150=F: an execution, with its commission."""
+        assert 0 < fill.qty_lots <= order.leaves_lots, (order, fill)
+        instrument = order.instrument
+        price_nanos = fill.px * instrument.tick_nanos // 2
+        fee_nanos = self._fee(order, fill, price_nanos)
+        order.leaves_lots -= fill.qty_lots
+        order.cum_lots += fill.qty_lots
+        order.paid_nanos_lots += price_nanos * fill.qty_lots
+        order.status = OrdStatus.PARTIALLY_FILLED if order.leaves_lots else OrdStatus.FILLED
+        liquidity = LastLiquidity.ADDED if fill.maker else LastLiquidity.REMOVED
+        exec_id = self.next_exec_id()
+        self.record.write(
+            "fill", now_ns, self.settings.name, session=order.owner, cl_ord_id=order.cl_ord_id,
+            order_id=order.order_id, exec_id=exec_id, symbol=instrument.symbol, side=int(order.side),
+            price_nanos=price_nanos,
+            qty_lots=fill.qty_lots, fee_nanos=fee_nanos, liquidity=int(liquidity), cum_lots=order.cum_lots,
+            leaves_lots=order.leaves_lots,
+        )  # fmt: skip
+        return self._report(
+            order, ExecType.TRADE, now_ns, exec_id=exec_id, last_qty_lots=fill.qty_lots,
+            last_px_nanos=price_nanos, last_mkt=self.settings.name, last_liquidity=liquidity,
+            commission_nanos=fee_nanos,
+            price_improvement_nanos=fill.improvement_px * instrument.tick_nanos // 2,
+        )  # fmt: skip
+
+    def _fee(self, order: Order, fill: Fill, price_nanos: int) -> int:
+        rule = self.settings
+        ppb = rule.maker_fee_ppb if fill.maker else rule.taker_fee_ppb
+        fee_nanos = half_up(price_nanos * fill.qty_lots * ppb, order.instrument.lots_per_unit * 1_000_000_000)
+        if ppb >= 0:
+            fee_nanos = max(fee_nanos, rule.min_fill_fee_nanos)
+        return fee_nanos if order.cum_lots else fee_nanos + rule.order_fee_nanos
+
+    def canceled(
+        self, order: Order, now_ns: int, *, asked: str = "", text: str = "", reason: int | None = None
+    ) -> Reply:
+        """150=4: nothing of the order is left. `asked` is the cancel's ClOrdID, "" where nobody asked."""
+        orig = order.cl_ord_id
+        order.leaves_lots = 0
+        order.status = OrdStatus.CANCELED
+        self.record.write(
+            "canceled",
+            now_ns,
+            self.settings.name,
+            session=order.owner,
+            cl_ord_id=asked or orig,
+            orig_cl_ord_id=orig,
+            order_id=order.order_id,
+            cum_lots=order.cum_lots,
+        )
+        return self._report(
+            order,
+            ExecType.CANCELED,
+            now_ns,
+            cl_ord_id=asked or orig,
+            orig_cl_ord_id=orig if asked else "",
+            text=text,
+            restatement_reason=reason,
+        )
+
+    def stated(self, order: Order, now_ns: int, *, cl_ord_id: str = "", **more: Unpack[More]) -> Reply:
+        """150=I: the order as it is. Not a trade: ExecID is 0."""
+        return self._report(order, ExecType.ORDER_STATUS, now_ns, cl_ord_id=cl_ord_id, exec_id="0", **more)
+
+    def no_order(
+        self,
+        client: str,
+        now_ns: int,
+        *,
+        symbol: str,
+        side: Side,
+        cl_ord_id: str = "",
+        why: str = "no such order",
+        reason: int = UNKNOWN_ORDER,
+        **more: Unpack[More],
+    ) -> Reply:
+        """150=I, 39=8: there is no order to tell of."""
+        more.setdefault("text", why)
+        message = ExecutionReport(
+            order_id="NONE", exec_id="0", exec_type=ExecType.ORDER_STATUS, ord_status=OrdStatus.REJECTED,
+            symbol=symbol, side=side, leaves_lots=0, cum_lots=0, avg_px_nanos=0, cl_ord_id=cl_ord_id,
+            transact_time_ns=now_ns, ord_rej_reason=reason, **more,
+        )  # fmt: skip
+        return Reply(client, tags.EXECUTION_REPORT, message.body(1))
+
+    def rejected(
+        self, client: str, request: NewOrderSingle | Mapping[int, str], reason: int, text: str, now_ns: int
+    ) -> Reply:
+        """150=8: a NewOrderSingle is refused; one that could not be read as it came (its 11, 1, 55, 54)."""
+        if isinstance(request, NewOrderSingle):
+            echo = {11: request.cl_ord_id, 55: request.symbol, 54: str(int(request.side))}
+            if request.account:
+                echo[1] = request.account
+        else:
+            echo = dict(request)
+        self.record.write(
+            "rejected", now_ns, self.settings.name, session=client, cl_ord_id=echo[11], reason=reason,
+            text=text,
+        )  # fmt: skip
+        body = joined(
+            "37=NONE", *(f"{tag}={value}" for tag, value in echo.items()),
+            f"17={self.next_exec_id()}", "150=8", "39=8", f"103={reason}", "151=0", "14=0", "6=0",
+            b"60=" + time_to_wire(now_ns), f"58={text}",
+        )  # fmt: skip
+        return Reply(client, tags.EXECUTION_REPORT, body)
+
+    def cancel_refused(
+        self, client: str, request: Change, order: Order | None, reason: int, text: str, now_ns: int
+    ) -> Reply:
+        """9: a cancel or a replace is refused."""
+        replaces = isinstance(request, OrderCancelReplaceRequest)
+        self.record.write(
+            "cancel_refused",
+            now_ns,
+            self.settings.name,
+            session=client,
+            cl_ord_id=request.cl_ord_id,
+            orig_cl_ord_id=request.orig_cl_ord_id,
+            reason=reason,
+            text=text,
+        )
+        message = OrderCancelReject(
+            cl_ord_id=request.cl_ord_id, orig_cl_ord_id=request.orig_cl_ord_id,
+            ord_status=order.status if order else OrdStatus.REJECTED,
+            response_to=CxlRejResponseTo.REPLACE if replaces else CxlRejResponseTo.CANCEL,
+            order_id=order.order_id if order else "NONE", cxl_rej_reason=reason,
+            account=order.account if order else "", transact_time_ns=now_ns, text=text,
+        )  # fmt: skip
+        return Reply(client, message.MSG_TYPE, message.body())
+
+    def next_exec_id(self) -> str:
+        self._exec_number += 1
+        return f"{self.settings.name}-E{self._exec_number}"
+
+    def _report(
+        self, order: Order, exec_type: ExecType, now_ns: int, *, cl_ord_id: str = "", exec_id: str = "",
+        **more: Unpack[More],
+    ) -> Reply:  # fmt: skip
+        message = ExecutionReport(
+            order_id=order.order_id, exec_id=exec_id or self.next_exec_id(), exec_type=exec_type,
+            ord_status=order.status, symbol=order.instrument.symbol, side=order.side,
+            leaves_lots=order.leaves_lots, cum_lots=order.cum_lots,
+            avg_px_nanos=half_up(order.paid_nanos_lots, order.cum_lots) if order.cum_lots else 0,
+            cl_ord_id=cl_ord_id or order.cl_ord_id, account=order.account, qty_lots=order.qty_lots,
+            ord_type=order.ord_type, price_nanos=order.price_nanos, tif=order.tif,
+            min_qty_lots=order.min_lots, transact_time_ns=now_ns, **more,
+        )  # fmt: skip
+        return Reply(order.owner, tags.EXECUTION_REPORT, message.body(order.instrument.lots_per_unit))
+
+
+def half_up(numerator: int, denominator: int) -> int:
+    """numerator / denominator, rounded half up (towards plus infinity), exactly."""
+    return (2 * numerator + denominator) // (2 * denominator)

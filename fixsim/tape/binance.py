@@ -45,7 +45,7 @@ from fixsim.tape.binance_messages import (
 )
 from fixsim.tape.binance_sync import Sync, Update, Verdict
 from fixsim.tape.format import TapeError
-from fixsim.tape.importers import Request
+from fixsim.tape.importers import Request, usable_lines
 from fixsim.tape.schema import Flag, Type
 from fixsim.tape.source import SourceFile
 from fixsim.tape.touch import Touch
@@ -80,7 +80,7 @@ def import_binance(request: Request) -> list[Path]:
         book = BinanceBook(writer, product, symbol, request.tick_nanos)
         for source in sources:
             book.file = writer.reads(source)
-            for row, line in source.lines():
+            for row, line in usable_lines(source, writer, book.file):
                 book.take(row, line)
         book.end()
     return [writer.folder]

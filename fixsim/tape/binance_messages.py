@@ -158,6 +158,8 @@ def _trade(data: dict[str, Any], product: Product) -> Trade:
 
 def _levels(levels: list[Any], product: Product) -> list[Level]:
     decimals = product.decimals
+    if odd := [level for level in levels if len(level) != 2]:
+        raise ValueError(f"a level of {len(odd[0])} fields, not 2")
     found = [(exact(level[0], 9), exact(level[1], decimals)) for level in levels]
     if any(price < 1 for price, _ in found):
         raise ValueError("a level at price 0")

@@ -1,13 +1,9 @@
 """Importer: Bitstamp's order events of 2015, as recorded with the local time, to a tape of kind `edits`.
 
-Two files are read, told apart by their first line:
-
-    2015-05-01.log   <local ms> <order_created|order_changed|order_deleted|trade|order_book> <JSON>
-    orders.csv       id,timestamp,exchange.timestamp,price,volume,action,direction     (ob-analytics)
-
-The log has everything; the csv is its order events alone. There is no sequence number and no opening
-snapshot: orders that were there before are known from the first time they are named (UNKNOWN_ORDER), and
-until then the book is incomplete. A silence of order events beyond `gap_ns` is GAP_BEFORE.
+Two kinds of files are read (see bitstamp_messages), told apart by their first line. The log has everything;
+the csv is its order events alone. There is no sequence number and no opening snapshot: orders that were there
+before are known from the first time they are named (UNKNOWN_ORDER), and until then the book is incomplete. A
+silence of order events beyond `gap_ns` is GAP_BEFORE.
 
 **Executions and cancels.** The venue deletes a cancelled order with the amount that was left of it, and an
 executed one with nothing; it says `changed` when an order is executed in part (or when it moves the price of
@@ -25,23 +21,32 @@ Messages overtake each other now and then. An order created after its own deleti
 deletion, a change of what is gone: they change nothing, and their row is a DELETE (REDUCE, where the order
 rests) of 0 lots flagged LATE and MISMATCH.
 
-`order_book` (twenty levels) gives QUOTE rows: the venue's own touch. Where ours differs when it comes, it is
-counted as `quotes_unlike_book`. Times: `receive_time_ns` is the recorder's, in milliseconds, and orders the tape;
-`venue_time_ns` is known of created orders alone, in seconds. Lots are 1e-8 BTC.
+`order_book` (twenty levels) gives QUOTE rows: the venue's own touch. Where ours differs when it comes is
+counted as `quotes_unlike_book`. Times: `receive_time_ns` is the recorder's, in milliseconds, and orders the
+tape; `venue_time_ns` is known of created orders alone, in seconds. Lots are 1e-8 BTC.
 """
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
+from fixsim.tape.bitstamp_messages import (
+    CSV_HEADER,
+    FAULTS,
+    MS,
+    Event,
+    Order,
+    Quote,
+    Trade,
+    parse_csv,
+    parse_log,
+)
 from fixsim.tape.bitstamp_pairs import SLACK, Held, Pairs, Role
-from fixsim.tape.decimals import exact, rounded
-from fixsim.tape.importers import Request
+from fixsim.tape.importers import Request, usable_lines
 from fixsim.tape.schema import Flag, Type
 from fixsim.tape.source import SourceFile
 from fixsim.tape.touch import Touch
@@ -50,42 +55,10 @@ from fixsim.tape.writer import TapeWriter
 TICK_NANOS: Final = 10_000_000
 LOTS_PER_UNIT: Final = 100_000_000
 GAP_NS: Final = 10_000_000_000
-MS: Final = 1_000_000
 MAX_GONE: Final = 1 << 16
 """Orders that are gone and still recognised, when a message of theirs comes late."""
 
-_CSV_HEADER = b"id,timestamp,exchange.timestamp,price,volume,action,direction"
-_SIGNS = {b"bid": 1, b"ask": -1}
 _MOVED = Flag.LATE | Flag.MISMATCH
-
-
-class Order(NamedTuple):
-    """An order's event. `what`: created, changed, deleted. Price nanos, quantity lots (what is left)."""
-
-    what: str
-    order_id: int
-    sign: int
-    price: int
-    quantity: int
-    created_ns: int
-
-
-class Trade(NamedTuple):
-    """A trade's message."""
-
-    trade_id: int
-    price: int
-    quantity: int
-
-
-class Quote(NamedTuple):
-    """The best level a side of the venue's own book: price and quantity, None where there is none."""
-
-    bid: tuple[int, int] | None
-    offer: tuple[int, int] | None
-
-
-Event = Order | Trade | Quote
 
 
 def import_bitstamp(request: Request, gap_ns: int = GAP_NS) -> list[Path]:
@@ -123,9 +96,9 @@ def import_bitstamp(request: Request, gap_ns: int = GAP_NS) -> list[Path]:
 def _events(source: SourceFile, writer: TapeWriter, book: BitstampBook) -> Iterator[tuple[int, int, Event]]:
     """(row, local time in ns, event) of one file; what cannot be read is rejected."""
     parse: Callable[[bytes], tuple[int, Event]] | None = None
-    for row, line in source.lines():
+    for row, line in usable_lines(source, writer, book.file):
         if parse is None:
-            parse = parse_csv if line == _CSV_HEADER else parse_log
+            parse = parse_csv if line == CSV_HEADER else parse_log
             book.begin(has_trades=parse is parse_log)
             if parse is parse_csv:
                 continue
@@ -135,80 +108,12 @@ def _events(source: SourceFile, writer: TapeWriter, book: BitstampBook) -> Itera
                 raise ValueError(
                     f"local time runs backwards, from {book.time_ns // MS} ms to {time_ns // MS}"
                 )
-        except (ValueError, KeyError, TypeError) as error:
+        except FAULTS as error:
             reason = f"no {error}" if isinstance(error, KeyError) else str(error)
             writer.reject(book.file, row, reason, line)
             continue
         book.time_ns = time_ns
         yield row, time_ns, event
-
-
-def parse_csv(line: bytes) -> tuple[int, Event]:
-    """One row of orders.csv: local time in ns, and the event. Raises ValueError."""
-    fields = line.split(b",")
-    if len(fields) != 7:
-        raise ValueError(f"{len(fields)} fields, not 7")
-    order_id, time_ms, created_ms, price, volume, action, direction = fields
-    if direction not in _SIGNS:
-        raise ValueError(f"direction {direction.decode(errors='replace')!r} is neither bid nor ask")
-    return _whole(time_ms, "timestamp") * MS, _checked(
-        Order(
-            action.decode(errors="replace"),
-            _whole(order_id, "id"),
-            _SIGNS[direction],
-            exact(price.decode(errors="replace"), 9),
-            _whole(volume, "volume"),
-            _whole(created_ms, "exchange.timestamp") * MS,
-        )
-    )
-
-
-def parse_log(line: bytes) -> tuple[int, Event]:
-    """One line of the log: local time in ns, and the event. Raises ValueError, KeyError, TypeError."""
-    time_ms, what, body = [*line.split(b" ", 2), b"", b""][:3]
-    time_ns = _whole(time_ms, "local time") * MS
-    said = json.loads(body, parse_float=str)
-    if what == b"order_book":
-        return time_ns, Quote(_best(said["bids"]), _best(said["asks"]))
-    if what == b"trade":
-        price, quantity = rounded(str(said["price"]), 9), rounded(str(said["amount"]), 8)  # JSON floats
-        if price < 1 or quantity < 1:
-            raise ValueError(f"a trade of {said['amount']} at {said['price']}")
-        return time_ns, Trade(int(said["id"]), price, quantity)
-    if not what.startswith(b"order_"):
-        raise ValueError(f"{what.decode(errors='replace')!r} is not a message of this format")
-    if said["order_type"] not in (0, 1):
-        raise ValueError(f"order_type {said['order_type']!r} is neither 0 (bid) nor 1 (ask)")
-    return time_ns, _checked(
-        Order(
-            what.removeprefix(b"order_").decode(errors="replace"),
-            int(said["id"]),
-            1 - 2 * said["order_type"],
-            exact(str(said["price"]), 9),
-            exact(str(said["amount"]), 8),
-            _whole(str(said["datetime"]).encode(), "datetime") * 1000 * MS,
-        )
-    )
-
-
-def _checked(order: Order) -> Order:
-    if order.what not in ("created", "changed", "deleted"):
-        raise ValueError(f"{order.what!r} is not one of created, changed, deleted")
-    if order.price < 1:
-        raise ValueError("the price is not above zero")
-    if order.quantity < 1 and order.what != "deleted":
-        raise ValueError(f"an order {order.what} with nothing left")
-    return order
-
-
-def _best(levels: list[list[str]]) -> tuple[int, int] | None:
-    return (exact(levels[0][0], 9), exact(levels[0][1], 8)) if levels else None
-
-
-def _whole(text: bytes, name: str) -> int:
-    if not text.isdigit() or len(text) > 18:
-        raise ValueError(f"{name} {text.decode(errors='replace')!r} is not a whole number")
-    return int(text)
 
 
 class BitstampBook:

@@ -7,14 +7,15 @@ ends the import, or is set aside, as the user chose.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date as Date  # noqa: N812 (a field of that name is below)
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from fixsim.tape.format import TapeError
-from fixsim.tape.source import SourceFile
+from fixsim.tape.source import CutShortError, SourceFile
+from fixsim.tape.writer import TapeWriter
 
 
 def nobody(read_bytes: int) -> None:
@@ -45,6 +46,14 @@ class Request:
         for name, reason in why.items():
             if getattr(self, name) is not None:
                 raise TapeError(f"--{name.replace('_', '-')}: not for {format_name}: {reason}")
+
+
+def usable_lines(source: SourceFile, writer: TapeWriter, file: int) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file; where it is cut short or its packing damaged, that is rejected as its last row."""
+    try:
+        yield from source.lines()
+    except CutShortError as error:
+        writer.reject(file, source.rows + 1, error.reason)
 
 
 class Importer(Protocol):

@@ -195,8 +195,8 @@ class _Recording:
         theirs = sum(map(len, recorded.values()))
         equal = sum(len(queue) for level, queue in recorded.items() if queues.get(level) == queue)
         self._writer.note(
-            f"{source.name}: {equal} of {theirs} orders are, each in its place in the queue, what the messages"
-            f" leave ({ours} orders)"
+            f"{source.name}: {equal} of {theirs} orders are what the messages leave ({ours} orders),"
+            " each in its place in the queue"
         )
         if wrong := max(theirs, ours) - equal:
             self._writer.count("end_orders_unlike_messages", wrong)

@@ -164,12 +164,20 @@ def copy_top(book: Any, px: Any, qty: Any) -> None:
 
 
 @kernel
-def _run(book: Any, rows: Any, start: int, partial: bool, anchors: bool, px: Any, qty: Any) -> int:
+def _run(
+    book: Any, rows: Any, start: int, partial: bool, anchors: bool, px: Any, qty: Any, delta: Any
+) -> int:
     """Apply rows from `start`; how far it came: all, or where there was no room for one more level."""
     room = book.key.shape[1]
     for i in range(start, len(rows)):
         if book.counts[0] >= room or book.counts[1] >= room:
             return i
+        row = rows[i]
+        if row.type == _LEVEL and row.side != 0:
+            side = 0 if row.side > 0 else 1
+            at = place_of(book, side, row.side * row.price)
+            held = book.qty[side, at] if is_at(book, side, at, row.side * row.price) else 0
+            delta[i] = row.quantity - held
         apply_row(book, rows[i], partial, anchors)
         copy_top(book, px[i], qty[i])
     return len(rows)
@@ -183,14 +191,22 @@ class Replayer:
 
     def __init__(self, *, partial: bool, anchors: bool = True) -> None:
         self.book = ladder()
+        self.delta = np.zeros(0, np.int64)
         self._partial, self._anchors = partial, anchors
 
     def top(self, rows: Records, levels: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Apply ROW records [n]: prices and quantities [n, 2, levels] after each, best first, 0 if none."""
+        """Apply ROW records [n]: prices and quantities [n, 2, levels] after each, best first, 0 if none.
+
+        `delta` [n] is then by how much each LEVEL row changed its level's total.
+        """
         px = np.zeros((len(rows), 2, levels), np.int64)
         qty = np.zeros_like(px)
+        self.delta = np.zeros(len(rows), np.int64)
         at = 0
-        while (at := _run(self.book, rows, at, self._partial, self._anchors, px, qty)) < len(rows):
+        while at < len(rows):
+            at = _run(self.book, rows, at, self._partial, self._anchors, px, qty, self.delta)
+            if at == len(rows):
+                break
             self.book = grown(self.book)
         return px, qty
 

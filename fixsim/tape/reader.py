@@ -3,6 +3,7 @@
     tape = open_tape(Path("tapes"), venue="XNAS", symbol="GOOG")     # or the symbol's own folder
     for rows in tape.rows(): ...                                      # ROW records, at most a row group each
     for batch in tape.batches(("time_ns", "price")): ...              # the same as Arrow batches
+    frame(Path("tapes"))                                              # events with the book after each
 
 Whatever is missing, damaged or out of order is a TapeError that names file and row; a reader that came to
 the end has read a tape as it was written.
@@ -22,9 +23,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fixsim.tape.format import TapeError
+from fixsim.tape.frame import Change, LobFrame
+from fixsim.tape.levels import Replayer
 from fixsim.tape.metafile import META_FILE, find_tapes, read_meta
-from fixsim.tape.rows import ROW, Records, from_arrow, numbers
-from fixsim.tape.schema import DAY_NS, EVENTS, ORDERS, QUARANTINE, Meta, Type
+from fixsim.tape.rows import NULL, ROW, Records, from_arrow, numbers
+from fixsim.tape.schema import DAY_NS, EVENTS, ORDERS, QUARANTINE, Flag, Meta, Type
 
 BATCH: Final = 1 << 16
 
@@ -98,6 +101,70 @@ def open_tape(path: Path, *, venue: str | None = None, symbol: str | None = None
         raise TapeError(f"{path}: holds {len(found)} tapes ({names}): name one's folder")
     folder, meta = found[0]
     return StoredTape(folder, meta, _parts(folder, meta))
+
+
+_CHANGES: Final = {
+    Type.ADD: Change.LIMIT,
+    Type.REDUCE: Change.CANCEL,
+    Type.DELETE: Change.CANCEL,
+    Type.TRADE: Change.MARKET,
+    Type.HIDDEN_TRADE: Change.HIDDEN,
+    Type.LEVEL: Change.OTHER,
+    Type.CROSS: Change.OTHER,
+    Type.HALT: Change.OTHER,
+    Type.RESUME: Change.OTHER,
+}
+
+
+def frame(tape: Path | StoredTape, levels: int = 10) -> LobFrame:
+    """The events of a tape with the best levels after each, all in memory.
+
+    Rows that are no event of the visible book (the opening, anchors, resyncs, order flow before matching, the
+    venue's quotes) are no rows of the frame; what they do to the book shows in the row before them, so that a
+    partial tape's row i has the recorded book i. A LEVEL counts as a limit or a cancel of what it changes;
+    an order that goes because it trades as the taker (TAKER) is OTHER: its maker's row is the trade.
+    """
+    stored = open_tape(tape) if isinstance(tape, Path) else tape
+    replayer = Replayer(partial=stored.meta.kind == "partial")
+    changes = np.array([_CHANGES.get(type_, -1) for type_ in Type], np.int8)
+    kept: list[Records] = []
+    change: list[Any] = []
+    px: list[Any] = []
+    qty: list[Any] = []
+    for rows in stored.rows():
+        row_px, row_qty = replayer.top(rows, levels)
+        kind = changes[rows["type"]]
+        at = np.flatnonzero(kind >= 0)
+        last = np.append(at, len(rows)) - 1  # before each event, and at the end
+        if px and last[0] >= 0:
+            px[-1][-1], qty[-1][-1] = row_px[last[0]], row_qty[last[0]]
+        if not len(at):
+            continue
+        events, delta = rows[at], replayer.delta[at]
+        kind = kind[at]
+        totals = events["type"] == Type.LEVEL
+        kind[totals & (delta > 0)], kind[totals & (delta < 0)] = Change.LIMIT, Change.CANCEL
+        events["quantity"] = np.where(totals, abs(delta), events["quantity"])
+        kind[events["flags"] & Flag.TAKER != 0] = Change.OTHER
+        kept.append(events)
+        change.append(kind)
+        px.append(row_px[last[1:]])
+        qty.append(row_qty[last[1:]])
+    whole = np.concatenate([*kept, np.zeros(0, ROW)])
+    none = np.zeros((0, 2, levels), np.int64)
+    return LobFrame(
+        symbol=stored.meta.symbol,
+        tick_nanos=stored.meta.tick_nanos,
+        lots_per_unit=stored.meta.lots_per_unit,
+        time_ns=whole["time_ns"].copy(),
+        change=np.concatenate([*change, np.zeros(0, np.int8)]),
+        side=whole["side"].copy(),
+        price=np.where(whole["price"] == NULL, 0, whole["price"]),
+        quantity=np.where(whole["quantity"] == NULL, 0, whole["quantity"]),
+        order_id=np.where(whole["order_id"] == NULL, -1, whole["order_id"]),
+        px=np.concatenate([*px, none]),
+        qty=np.concatenate([*qty, none]),
+    )
 
 
 def _parts(folder: Path, meta: Meta) -> tuple[Part, ...]:

@@ -23,6 +23,7 @@ from pydantic import ValidationError
 from fixsim.bench.cli import bench as bench_command
 from fixsim.demo.cli import demo as demo_command
 from fixsim.desk import Block
+from fixsim.flow.cli import flow_app
 from fixsim.lockstep import LockstepError
 from fixsim.settings import NANOS, Clock, Settings, load_settings, refuse_other_tape, tape_path
 from fixsim.tape import TapeError
@@ -174,6 +175,7 @@ def _seconds(option: str, value: float) -> int:
 
 app.command("demo")(demo_command)
 app.command("bench")(bench_command)
+app.add_typer(flow_app, name="flow")
 
 
 def _changed(settings: Settings, mode: str | None, speed: float | None, seed: int | None) -> Settings:

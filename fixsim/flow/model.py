@@ -13,6 +13,7 @@ notice is beside it). Others come from `fixsim flow calibrate`.
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -101,8 +102,8 @@ def load_model(path: Path = PUBLISHED) -> Model:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
     except ModelError:
         raise
-    except (ValueError, EOFError, AttributeError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
-        # AttributeError: a lone .npy, which np.load hands over as an array.
+    except (ValueError, EOFError, TypeError, zlib.error, zipfile.BadZipFile) as error:
+        # TypeError: a lone .npy, which np.load hands over as an array.
         raise ModelError(f"{path}: not an npz file of plain arrays: {error}") from None
     for name in _SCALARS:
         text = name in ("symbol", "source")

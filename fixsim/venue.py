@@ -195,7 +195,10 @@ class Venue:
         if kind not in (FOR_A_SECURITY, ALL_ORDERS):
             reason, text = OTHER, f"MassStatusReqType(585) {kind} is not one of 1, 7"
         elif (kind == FOR_A_SECURITY or symbol) and symbol not in self.places:
-            reason, text = UNKNOWN_SYMBOL, f"Symbol(55) {symbol or 'is missing, which 585=1 needs'}"
+            text = (
+                f"Symbol(55) {symbol} is not listed" if symbol else "Symbol(55) is missing, which 585=1 needs"
+            )
+            reason = UNKNOWN_SYMBOL
         else:
             found = self._owned(client, symbol, request.side)
             found = [order for order in found if request.account in ("", order.account)]

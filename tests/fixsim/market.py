@@ -19,7 +19,7 @@ from fixsim.tape.format import MATCH
 from risk.order import OrdType, Side, TimeInForce
 from router.fix import events
 from router.fix.codec import Framer, Garbled, Message, parse
-from router.fix.messages import NewOrderSingle, OrderCancelRequest
+from router.fix.messages import NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest
 from router.fix.session import Session, SessionConfig
 
 ETC = Path(__file__).resolve().parents[2] / "etc" / "fixsim.toml"
@@ -45,6 +45,23 @@ def settings(**changes: Any) -> Settings:
     read = table()
     for name, change in changes.items():
         read[name] = read[name] | change if isinstance(change, dict) else change
+    return Settings.model_validate(read)
+
+
+def with_clients(venue: str = "XLIT1", **options: Any) -> Settings:
+    """`settings()` in which SLUICE-OE has these `options` at a venue.
+
+    `also`: more clients of that venue, as tables; `rule`: fields of the venue itself.
+    """
+    read = table()
+    also, rule = options.pop("also", []), options.pop("rule", {})
+    for one in read["venue"]:
+        if one["name"] == venue:
+            one |= rule
+            for client in one["clients"]:
+                if client["comp_id"] == "SLUICE-OE":
+                    client |= options
+            one["clients"] += also
     return Settings.model_validate(read)
 
 
@@ -135,10 +152,8 @@ class Client:
         self.floor.deliver()
 
     def send(self, message: Any) -> None:
-        body = (
-            message.body(BTC) if isinstance(message, NewOrderSingle | OrderCancelRequest) else message.body()
-        )
-        self.send_raw(message.MSG_TYPE, body)
+        orders = NewOrderSingle | OrderCancelRequest | OrderCancelReplaceRequest
+        self.send_raw(message.MSG_TYPE, message.body(BTC) if isinstance(message, orders) else message.body())
 
     def send_raw(self, msg_type: bytes, body: bytes) -> None:
         raw = self.session.encode(msg_type, body, self.floor.now_ns)
@@ -161,6 +176,12 @@ class Client:
             assert not isinstance(message, Garbled), message
             self.act(self.session.received(message, self.floor.now_ns))
 
+    def seen(self, msg_type: bytes = b"") -> list[dict[int, str]]:
+        """The fields of what came since the last call, of one type or of all."""
+        taken = [fields(one.raw) for one in self.got if msg_type in (b"", one.msg_type)]
+        self.got.clear()
+        return taken
+
     def reports(self) -> list[str]:
         """What came since the last call: a report as "150 39 14 151", a cancel reject as "9 434 102"."""
         told = []
@@ -179,12 +200,13 @@ class Client:
 class Floor:
     """An exchange behind its gateway, with the time in hand and every byte that left kept in `wire`."""
 
-    def __init__(self, rules: Settings | None = None, recording: Tape | None = None) -> None:
+    def __init__(self, rules: Settings | None = None, recording: Tape | None = None, **clock: Any) -> None:
+        """`clock`: origin_ns and speed of a run on wall time."""
         self.rules = rules or settings()
         self.lines: list[str] = []
-        self.exchange = Exchange(self.rules, recording or tape(), self.lines.append)
+        self.exchange = Exchange(self.rules, recording or tape(), self.lines.append, **clock)
         self.gateway = Gateway(self.rules, self.exchange)
-        self.now_ns = self.exchange.start_ns
+        self.now_ns = self.exchange.now_ns
         self.clients: dict[object, Client] = {}
         self.wire = bytearray()
 

@@ -22,12 +22,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from fixsim.tape.decimals import LARGEST, exact
+from fixsim.tape.coinbase_numbers import Numbers, sign_of, time_ns
 from fixsim.tape.format import TapeError
 from fixsim.tape.importers import Request
 from fixsim.tape.jsonstream import elements, fields
@@ -40,10 +38,7 @@ TICK_NANOS: Final = 10_000_000
 LOTS_PER_UNIT: Final = 100_000_000
 
 _ROLES = ("beginning", "messages", "ending")
-_SIGN = {"buy": 1, "sell": -1}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _QUIET = ("subscriptions", "heartbeat")
-_NANO_DECIMALS = 9
 
 
 class _Said(NamedTuple):
@@ -122,7 +117,7 @@ def _first(path: Path) -> tuple[str, int]:
         try:
             for _, message in elements(source):
                 if isinstance(message, dict) and {"product_id", "time"} <= message.keys():
-                    return str(message["product_id"]), _time_ns(message["time"])
+                    return str(message["product_id"]), time_ns(message["time"])
         except ValueError as error:
             raise error if isinstance(error, TapeError) else TapeError(f"{path.name}: {error}") from None
     raise TapeError(f"{path.name}: no message has a product_id and a time")
@@ -134,8 +129,7 @@ class _Recording:
     def __init__(self, writer: TapeWriter, product: str, start_ns: int) -> None:
         meta = writer.meta
         self._writer, self._product = writer, product
-        self._tick, self._lot_decimals = meta.tick_nanos, len(str(meta.lots_per_unit)) - 1
-        self._max_price = LARGEST // self._tick * self._tick
+        self._numbers = Numbers(meta.tick_nanos, meta.lots_per_unit)
         self._orders: dict[str, _Order] = {}
         self._named = 0
         self._touch = Touch()
@@ -212,10 +206,10 @@ class _Recording:
             self._writer.reject(file, source.rows + 1, error.reason)
 
     def _level(self, value: Any) -> tuple[int, int, int]:
-        price, flags = self._price(value[0])
+        price, flags = self._numbers.price(value[0])
         if not isinstance(value[2], str):
             raise ValueError(f"order id {value[2]!r} is not text")
-        return price, self._lots(value[1], least=1), flags
+        return price, self._numbers.lots(value[1], least=1), flags
 
     # Messages
 
@@ -253,7 +247,7 @@ class _Recording:
             return
         flags = Flag.GAP_BEFORE if sequence != self._sequence + 1 else Flag(0)
         self._sequence, self._begun = sequence, True
-        venue_time_ns = _time_ns(message["time"])
+        venue_time_ns = time_ns(message["time"])
         said = self._said(kind, message)
         if venue_time_ns < self._time_ns:
             flags |= Flag.LATE
@@ -280,7 +274,7 @@ class _Recording:
     def _said(self, kind: str, message: dict[str, Any]) -> _Said:
         if kind == "match":
             return self._match(message)
-        order_id, sign = message["order_id"], _sign(message)
+        order_id, sign = message["order_id"], sign_of(message)
         if not isinstance(order_id, str):
             raise ValueError(f"order_id {order_id!r} is not text")
         order = self._orders.get(order_id)
@@ -289,8 +283,8 @@ class _Recording:
         if kind == "received":
             return self._received(message, order_id, order, sign)
         if kind == "open":
-            price, clamped = self._price(message["price"])
-            quantity = self._lots(message["remaining_size"], least=1)
+            price, clamped = self._numbers.price(message["price"])
+            quantity = self._numbers.lots(message["remaining_size"], least=1)
             if order is not None and order.resting:
                 raise ValueError(f"order {order_id} is opened twice")
             seen = order or self._new(order_id, sign, price)
@@ -308,21 +302,21 @@ class _Recording:
         if order is not None:
             raise ValueError(f"order {order_id} is received twice")
         if message["order_type"] == "limit":
-            price, flags = self._price(message["price"])
-            quantity = self._lots(message["size"], least=1)
+            price, flags = self._numbers.price(message["price"])
+            quantity = self._numbers.lots(message["size"], least=1)
             new = self._new(order_id, sign, price)
             return _Said(Type.LIMIT, sign, price, quantity, new.ordinal, flags, native_id=order_id)
         if message["order_type"] != "market":
             raise ValueError(f"order_type {message['order_type']!r} is neither limit nor market")
-        size = self._lots(message["size"], least=1) if "size" in message else None
-        funds = self._funds(message["funds"]) if "funds" in message or size is None else None
+        size = self._numbers.lots(message["size"], least=1) if "size" in message else None
+        funds = self._numbers.funds(message["funds"]) if "funds" in message or size is None else None
         new = self._new(order_id, sign, 0)
         return _Said(Type.MARKET, sign, None, size, new.ordinal, funds=funds, native_id=order_id)
 
     def _match(self, message: dict[str, Any]) -> _Said:
-        sign = _sign(message)
-        price, flags = self._price(message["price"])
-        quantity = self._lots(message["size"], least=1)
+        sign = sign_of(message)
+        price, flags = self._numbers.price(message["price"])
+        quantity = self._numbers.lots(message["size"], least=1)
         maker = self._orders.get(message["maker_order_id"])
         taker = self._orders.get(message["taker_order_id"])
         if maker is None or taker is None:
@@ -337,8 +331,8 @@ class _Recording:
     def _done(self, message: dict[str, Any], order_id: str, order: _Order | None, sign: int) -> _Said:
         if message["reason"] not in ("canceled", "filled"):
             raise ValueError(f"reason {message['reason']!r} is neither canceled nor filled")
-        price, flags = self._price(message["price"]) if "price" in message else (None, Flag(0))
-        left = self._lots(message["remaining_size"]) if "remaining_size" in message else None
+        price, flags = self._numbers.price(message["price"]) if "price" in message else (None, Flag(0))
+        left = self._numbers.lots(message["remaining_size"]) if "remaining_size" in message else None
         known = order.ordinal if order else None
         resting = order.resting if order else 0
         if order is not None:
@@ -364,48 +358,3 @@ class _Recording:
         if change:
             order.resting += change
             self._touch.add(order.sign, order.price, change)
-
-    # Numbers
-
-    def _price(self, text: Any) -> tuple[int, Flag]:
-        """Nanos, and CLAMPED where there is no such number of them."""
-        try:
-            nanos = exact(_text(text), _NANO_DECIMALS)
-        except ValueError:
-            if not _text(text).partition(".")[0].isdigit() or Decimal(text).scaleb(9) <= LARGEST:
-                raise
-            return self._max_price, Flag.CLAMPED
-        if nanos <= 0 or nanos % self._tick:
-            raise ValueError(f"price {text!r} is not a multiple of the tick, above zero")
-        return nanos, Flag(0)
-
-    def _lots(self, text: Any, *, least: int = 0) -> int:
-        lots = exact(_text(text), self._lot_decimals)
-        if lots < least:
-            raise ValueError(f"size {text!r} is not above zero")
-        return lots
-
-    def _funds(self, text: Any) -> int:
-        """Ticks x lots, exactly."""
-        nanos_x_lots = Decimal(_text(text)).scaleb(_NANO_DECIMALS + self._lot_decimals)
-        funds = nanos_x_lots / self._tick
-        if funds != funds.to_integral_value() or not 0 < funds <= LARGEST:
-            raise ValueError(f"funds {text!r} are not a whole number of ticks x lots, above zero")
-        return int(funds)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not a number in quotes")
-    return value
-
-
-def _sign(message: dict[str, Any]) -> int:
-    if message["side"] not in _SIGN:
-        raise ValueError(f"side {message['side']!r} is neither buy nor sell")
-    return _SIGN[message["side"]]
-
-
-def _time_ns(text: Any) -> int:
-    elapsed = datetime.fromisoformat(_text(text)) - _EPOCH
-    return ((elapsed.days * 86_400 + elapsed.seconds) * 1_000_000 + elapsed.microseconds) * 1_000

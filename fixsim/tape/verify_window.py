@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fixsim.tape.format import TapeError
 from fixsim.tape.levels import Replayer
-from fixsim.tape.lobster import PRICE_NANOS, book_levels
+from fixsim.tape.lobster_files import PRICE_NANOS, book_levels
 from fixsim.tape.reader import StoredTape
 from fixsim.tape.rows import Records
 from fixsim.tape.schema import Type

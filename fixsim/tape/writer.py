@@ -14,26 +14,24 @@ when all is written: an import that ends early, however it ends, leaves nothing 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fixsim.tape.format import TapeError
 from fixsim.tape.metafile import KINDS, write_meta
 from fixsim.tape.rows import NULL, ROW, Records, to_arrow
 from fixsim.tape.schema import DAY_NS, EVENTS, ORDERS, QUARANTINE, Flag, Meta, Type
+from fixsim.tape.sidefile import SideFile, only_import
 from fixsim.tape.source import SourceFile
 
 ROW_GROUP: Final = 1 << 16
@@ -85,12 +83,12 @@ class TapeWriter:
         self._counts: Counter[int] = Counter()
         self._anomalies: Counter[str] = Counter()
         self._events: pq.ParquetWriter | None = None
-        self._orders = _SideFile("orders.parquet", ORDERS)
-        self._aside = _SideFile("quarantine.parquet", QUARANTINE)
+        self._orders = SideFile("orders.parquet", ORDERS)
+        self._aside = SideFile("quarantine.parquet", QUARANTINE)
         if self.folder.exists():
             raise TapeError(f"{self.folder}: is there already; remove it, or import to another folder")
         self._work = root / f".venue={venue}.symbol={symbol}.unfinished"
-        self._lock = _only_import(self._work)
+        self._lock = only_import(self._work)
 
     # What an importer says
 
@@ -317,56 +315,3 @@ class TapeWriter:
             self.discard()
             for source in self._sources:
                 source.close()
-
-
-class _SideFile:
-    """A Parquet file beside the events, which only comes to be when there is something for it."""
-
-    def __init__(self, name: str, schema: pa.Schema) -> None:
-        self._name, self._schema = name, schema
-        self._pending: list[Sequence[Any]] = []
-        self._file: pq.ParquetWriter | None = None
-        self.folder: Path | None = None
-
-    def add(self, row: Sequence[Any], most: int) -> bool:
-        """Whether so many rows are pending that they should be written."""
-        self._pending.append(row)
-        return len(self._pending) >= most
-
-    def write(self) -> None:
-        if not self._pending or self.folder is None:
-            return
-        columns = zip(*self._pending, strict=True)
-        arrays = [pa.array(column, field.type) for column, field in zip(columns, self._schema, strict=True)]
-        if self._file is None:
-            self._file = pq.ParquetWriter(
-                self.folder / self._name, self._schema, compression="zstd", write_page_checksum=True
-            )
-        self._file.write_batch(pa.record_batch(arrays, schema=self._schema))
-        self._pending.clear()
-
-    def close(self) -> None:
-        self.write()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-
-def _only_import(work: Path) -> int:
-    """An empty folder that is ours alone, as a locked descriptor; what a dead import left is removed."""
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-        lock = os.open(work, os.O_RDONLY)
-    except OSError as error:
-        raise TapeError(f"{work.parent}: {error.strerror or error}") from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        raise TapeError(f"{work}: another import is writing there") from None
-    for left in work.iterdir():
-        if left.is_dir():
-            shutil.rmtree(left)
-        else:
-            left.unlink()
-    return lock

@@ -22,7 +22,7 @@ from fixsim.matching import Capacity, EventKind
 from fixsim.matching.kernel import cold, kernel
 from fixsim.matching.layout import EVENT, Code, Core, Records, S
 from fixsim.matching.replay import feed
-from fixsim.matching.resting import reduce, slot_of
+from fixsim.matching.resting import slot_of
 
 ROW = np.dtype(
     [
@@ -42,8 +42,9 @@ RESTED, TAKEN_OFF, TRADED = 0, 1, 2
 LOG_FULL = 100
 """A code beside fixsim.matching's: the log has no room for another event's rows."""
 
-NEXT_ORDINAL, NEXT_SERIAL, ROWS, VOID, EVENTS = 0, 1, 2, 3, 4
-"""Places in Acts.state. VOID: events that met nothing they could act upon. EVENTS: all events."""
+NEXT_ORDINAL, NEXT_SERIAL, ROWS, LOST, VOID, EVENTS = 0, 1, 2, 3, 4, 5
+"""Places in Acts.state. LOST: rows that found the log full. VOID: events that met nothing they could act
+upon. EVENTS: all events."""
 
 _FILLS, _FREE = int(S.FILLS), int(S.FREE)
 _LIMIT, _MARKET, _CANCEL = int(EventKind.LIMIT), int(EventKind.MARKET), int(EventKind.CANCEL)
@@ -73,7 +74,7 @@ def acts(capacity: Capacity, *, rows: int = 0, levels: int = 10) -> Acts:
     event["funds"] = -1
     shape = (rows, 2, levels)
     return Acts(
-        state=np.zeros(5, np.int64),
+        state=np.zeros(6, np.int64),
         serial=np.full(capacity.recorded, -1, np.int64),
         event=event,
         rows=np.zeros(rows, ROW),
@@ -126,6 +127,9 @@ def keep(
 ) -> None:
     """One row of the log."""
     n = acts.state[ROWS]
+    if n >= acts.rows.shape[0]:
+        acts.state[LOST] += 1
+        return
     row = acts.rows[n]
     row.time_ns, row.what, row.sign, row.px, row.qty, row.left = now, what, sign, px, qty, left
     row.order, row.contra = order, contra
@@ -181,8 +185,8 @@ def add(core: Core, acts: Acts, sign: int, px: int, qty: int, now_ns: int) -> in
 
 
 @kernel
-def take(core: Core, acts: Acts, sign: int, px: int, qty: int, now_ns: int) -> int:
-    """A market order for at most what is displayed at `px`, the best price it can have: a code.
+def take(core: Core, acts: Acts, ordinal: int, sign: int, px: int, qty: int, now_ns: int) -> int:
+    """A market order (a fresh ordinal) for at most what is displayed at `px`, its best price: a code.
 
     With a log it goes order by order, so that each trade has the book after it; the fills are the same.
     """
@@ -190,7 +194,6 @@ def take(core: Core, acts: Acts, sign: int, px: int, qty: int, now_ns: int) -> i
     if qty == 0:
         acts.state[VOID] += 1
         return _OK
-    ordinal = fresh(core, acts)
     if acts.rows.shape[0] == 0:
         return send(core, acts, _MARKET, ordinal, sign, 0, qty, now_ns)
     return take_logged(core, acts, ordinal, sign, px, qty, now_ns)
@@ -218,50 +221,55 @@ def take_logged(core: Core, acts: Acts, ordinal: int, sign: int, px: int, qty: i
 
 
 @kernel
-def remove(core: Core, acts: Acts, slot: int, lots: int, now_ns: int) -> int:
-    """Take `lots` off a resting order of the flow, without a trade: a code."""
+def remove(core: Core, acts: Acts, slot: int, now_ns: int) -> int:
+    """Cancel a resting order of the flow: a code."""
     order = core.orders[slot]
-    ordinal, px, left = order.key, order.px, order.leaves - lots
+    ordinal, px, lots = order.key, order.px, order.leaves
     sign = 1 if order.book & 1 == 0 else -1
-    code = _OK
-    if left == 0:
-        code = send(core, acts, _CANCEL, ordinal, sign, px, lots, now_ns)
-    else:
-        reduce(core, slot, lots)
+    code = send(core, acts, _CANCEL, ordinal, sign, px, lots, now_ns)
     if acts.rows.shape[0] > 0:
-        keep(core, acts, TAKEN_OFF, sign, px, lots, left, acts.serial[ordinal], -1, now_ns)
+        keep(core, acts, TAKEN_OFF, sign, px, lots, 0, acts.serial[ordinal], -1, now_ns)
     return code
 
 
 @kernel
-def cancel_some(core: Core, acts: Acts, rng: Generator, sign: int, px: int, lots: int, now_ns: int) -> int:
-    """Take `lots` away from a price, from orders met by a lot drawn at random: a code.
+def cancel_any(core: Core, acts: Acts, rng: Generator, sign: int, px: int, now_ns: int) -> int:
+    """Cancel the order at a price that a lot drawn at random belongs to: a code.
 
     A participant's order is not the flow's to cancel, and drawing one ends it: a queue is cancelled less in
     proportion to what participants have in it.
     """
-    done = False
-    while lots > 0:
-        total = shown(core, sign, px)
-        slot = lot_at(core, sign, px, below(rng, total)) if total > 0 else -1
-        if slot < 0 or core.orders[slot].key < 0:
-            break
-        part = min(lots, core.orders[slot].leaves)
-        code = remove(core, acts, slot, part, now_ns)
-        if code != _OK:
-            return code
-        lots -= part
-        done = True
-    if not done:
+    total = shown(core, sign, px)
+    slot = lot_at(core, sign, px, below(rng, total)) if total > 0 else -1
+    if slot < 0 or core.orders[slot].key < 0:
         acts.state[VOID] += 1
-    return _OK
+        return _OK
+    return remove(core, acts, slot, now_ns)
 
 
 @cold
-def clear_from(core: Core, acts: Acts, sign: int, px: int, lots: int, everywhere: bool, now_ns: int) -> int:
-    """Take up to `lots` of the flow's away from a price, the newest orders first: a code.
+def thin(core: Core, acts: Acts, rng: Generator, sign: int, px: int, most: int, now_ns: int) -> int:
+    """Cancel orders of the flow, drawn as in cancel_any, until at most `most` lots are displayed: a code."""
+    missed = 0
+    while missed < 32:
+        total = shown(core, sign, px)
+        if total <= most:
+            return _OK
+        slot = lot_at(core, sign, px, below(rng, total))
+        if core.orders[slot].key < 0:
+            missed += 1
+            continue
+        code = remove(core, acts, slot, now_ns)
+        if code != _OK:
+            return code
+    return clear(core, acts, sign, px, most, False, now_ns)  # there is little of the flow's among them
 
-    `everywhere`: also at venues that do not trade now.
+
+@cold
+def clear(core: Core, acts: Acts, sign: int, px: int, most: int, everywhere: bool, now_ns: int) -> int:
+    """Cancel the flow's orders at a price, newest first, until at most `most` lots are displayed: a code.
+
+    `everywhere`: at venues that do not trade now as well, and all of them.
     """
     side = 0 if sign > 0 else 1
     for venue in range(core.books.shape[0] // 2):
@@ -269,33 +277,11 @@ def clear_from(core: Core, acts: Acts, sign: int, px: int, lots: int, everywhere
             continue
         level = level_of(core, 2 * venue + side, px)
         slot = core.levels[level].tail if level >= 0 else -1
-        while slot >= 0 and lots > 0:
+        while slot >= 0 and (everywhere or shown(core, sign, px) > most):
             before = core.orders[slot].prev
             if core.orders[slot].key >= 0:
-                part = min(lots, core.orders[slot].leaves)
-                code = remove(core, acts, slot, part, now_ns)
+                code = remove(core, acts, slot, now_ns)
                 if code != _OK:
                     return code
-                lots -= part
             slot = before
     return _OK
-
-
-@cold
-def thin(core: Core, acts: Acts, rng: Generator, sign: int, px: int, lots: int, now_ns: int) -> int:
-    """Take up to `lots` of the flow's own away from a price, drawn at random lot by lot: a code."""
-    missed = 0
-    while lots > 0 and missed < 32:
-        total = shown(core, sign, px)
-        slot = lot_at(core, sign, px, below(rng, total)) if total > 0 else -1
-        if slot < 0:
-            return _OK
-        if core.orders[slot].key < 0:
-            missed += 1
-            continue
-        part = min(lots, core.orders[slot].leaves)
-        code = remove(core, acts, slot, part, now_ns)
-        if code != _OK:
-            return code
-        lots -= part
-    return clear_from(core, acts, sign, px, lots, False, now_ns) if lots > 0 else _OK

@@ -7,11 +7,10 @@ orders in it. Prices are half ticks, quantities lots.
 from __future__ import annotations
 
 from fixsim.matching.kernel import kernel
-from fixsim.matching.layout import Core, S
+from fixsim.matching.layout import Core
 from fixsim.matching.levels import overflow_below, place, window_below
 from fixsim.matching.terms import Phase
 
-_OWN = int(S.OWN)
 _CONTINUOUS = int(Phase.CONTINUOUS)
 
 
@@ -116,20 +115,3 @@ def lot_at(core: Core, sign: int, px: int, lot: int) -> int:
             slot = core.orders[slot].prev
         return int(slot)
     return -1
-
-
-@kernel
-def flow_lots(core: Core, sign: int, px: int) -> int:
-    """Lots at a price, over the venues that trade, that are not participants'."""
-    total = shown(core, sign, px)
-    if core.state[_OWN] == 0:
-        return total
-    side = 0 if sign > 0 else 1
-    for venue in range(core.books.shape[0] // 2):
-        level = level_of(core, 2 * venue + side, px) if trades_now(core, venue) else -1
-        slot = core.levels[level].head if level >= 0 else -1
-        while slot >= 0:
-            if core.orders[slot].key < 0:
-                total -= core.orders[slot].leaves
-            slot = core.orders[slot].next
-    return total

@@ -7,12 +7,11 @@ the log's rows. A full log is emptied and the kernel goes on; anything else is t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fixsim.flow.acts import EVENTS, LOG_FULL, ROWS, VOID, Acts, acts
+from fixsim.flow.acts import EVENTS, LOG_FULL, LOST, ROWS, VOID, Acts, acts
 from fixsim.matching import BookFull, Market, MatchingError
 from fixsim.matching.layout import Code, Core, Records
 
@@ -26,20 +25,42 @@ _WHY = {
 }
 
 
-@dataclass(slots=True)
 class Log:
-    """Where the rows of a flow go: `sink` gets copies: ROW records, prices, quantities [n, 2, levels]."""
+    """What becomes of a flow's rows: whoever wants them overrides `opening` and `take`. Arrays are copies."""
 
-    sink: Callable[[Records, NDArray[np.int64], NDArray[np.int64]], None]
-    levels: int = 10
-    rows: int = field(default=1 << 14)
-    """Room between two drains; more than one event can need."""
+    def __init__(self, *, levels: int = 10, rows: int = 1 << 14) -> None:
+        """`levels` a side after each row; room for `rows` between two drains, or what two events can need."""
+        self.levels = levels
+        self.rows = rows
+        self._acts: Acts | None = None
 
-    def drain(self, acts: Acts) -> None:
+    def opening(self, rows: Records) -> None:
+        """The orders (ROW records) that were there when the flow began."""
+
+    def take(self, rows: Records, px: NDArray[np.int64], qty: NDArray[np.int64]) -> None:
+        """ROW records [n], and prices and quantities [n, 2, levels] after each."""
+
+    def bind(self, acts: Acts) -> None:
+        """The flow that fills this log: one."""
+        if self._acts is not None:
+            raise ValueError("a log belongs to one flow")
+        self._acts = acts
+
+    def drain(self, *, opening: bool = False) -> None:
+        """Hand over the rows since the last call, or as the opening."""
+        acts = self._acts
+        if acts is None:
+            return
         n = int(acts.state[ROWS])
-        if n:
-            self.sink(acts.rows[:n].copy(), acts.px[:n].copy(), acts.qty[:n].copy())
+        if acts.state[LOST]:
+            raise MatchingError(
+                f"a flow's log of {self.rows} rows is too small: {acts.state[LOST]} were lost"
+            )
         acts.state[ROWS] = 0
+        if opening:
+            self.opening(acts.rows[:n].copy())
+        elif n:
+            self.take(acts.rows[:n].copy(), acts.px[:n].copy(), acts.qty[:n].copy())
 
 
 class Hands:
@@ -55,6 +76,14 @@ class Hands:
         self.log = log
         rows, levels = (log.rows, log.levels) if log else (0, 1)
         self.acts = acts(market.capacity, rows=rows, levels=levels)
+        if log is not None:
+            log.bind(self.acts)
+
+    def opened(self) -> None:
+        """The first book is there: it is in depth(), not in changes()."""
+        self.market.changes()
+        if self.log is not None:
+            self.log.drain(opening=True)
 
     @property
     def events(self) -> int:
@@ -72,7 +101,7 @@ class Hands:
             code, n = kernel()
             done += n
             if code == LOG_FULL and self.log is not None:
-                self.log.drain(self.acts)
+                self.log.drain()
             elif code == Code.OK:
                 return done
             else:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fixsim.flow.acts import EVENTS, VOID, Acts, add, cancel_some, clear_from, ready, take, thin
-from fixsim.flow.displayed import best_px, flow_lots, shown
+from fixsim.flow.acts import EVENTS, VOID, Acts, add, cancel_any, clear, fresh, ready, take, thin
+from fixsim.flow.displayed import best_px, shown
 from fixsim.flow.model import Model, QueueEvent
 from fixsim.flow.rng import Generator, exponential, from_shares, uniform
 from fixsim.matching.kernel import cold, kernel
@@ -144,11 +144,11 @@ def fill_to(
 ) -> int:
     """Bring the displayed queue of a price to `size` units, participants' orders counted: a code."""
     unit = model.units[level]
-    there = shown(core, sign, px)
     want = size * unit
-    if want < there:
-        return thin(core, acts, rng, sign, px, min(there - want, flow_lots(core, sign, px)), now_ns)
-    want -= there
+    code = thin(core, acts, rng, sign, px, want, now_ns)
+    if code != _OK:
+        return code
+    want -= shown(core, sign, px)
     while want > 0:
         lots = min(unit, want)
         code = add(core, acts, sign, px, lots, now_ns)
@@ -197,9 +197,9 @@ def follow(core: Core, acts: Acts, model: Tables, rng: Generator, state: State, 
         return _OK
     left, gained = (1, -1) if up else (-1, 1)  # the side whose far end drops off, and the other
     far = level_px(whole[REF], left, depth - 1)
-    code = clear_from(core, acts, left, far, NEVER, True, now_ns)
+    code = clear(core, acts, left, far, 0, True, now_ns)
     if code == _OK:
-        code = clear_from(core, acts, gained, near, NEVER, True, now_ns)  # at venues that do not trade now
+        code = clear(core, acts, gained, near, 0, True, now_ns)  # at venues that do not trade now
     if code != _OK:
         return code
     whole[REF] = ref
@@ -233,7 +233,7 @@ def act(core: Core, acts: Acts, model: Tables, rng: Generator, state: State, now
         acts.state[VOID] += 1
         return _OK
     event = mark(model, rng, side, level, size)
-    return do(core, acts, model, rng, state, side, level, event, now_ns)
+    return do(core, acts, rng, state.whole[REF], side, level, event, model.units[level], now_ns)
 
 
 @kernel
@@ -254,23 +254,22 @@ def mark(model: Tables, rng: Generator, side: int, level: int, size: int) -> int
 def do(
     core: Core,
     acts: Acts,
-    model: Tables,
     rng: Generator,
-    state: State,
+    ref: int,
     side: int,
     level: int,
     event: int,
+    lots: int,
     now_ns: int,
 ) -> int:
     """The event as an order: a code."""
     sign = 1 - 2 * side
-    px = level_px(state.whole[REF], sign, level)
-    unit = model.units[level]
+    px = level_px(ref, sign, level)
     if event == _ADDS:
-        return add(core, acts, sign, px, unit, now_ns)
+        return add(core, acts, sign, px, lots, now_ns)
     if event == _CANCELS or px != best_px(core, sign):
-        return cancel_some(core, acts, rng, sign, px, unit, now_ns)
-    return take(core, acts, -sign, px, unit, now_ns)
+        return cancel_any(core, acts, rng, sign, px, now_ns)
+    return take(core, acts, fresh(core, acts), -sign, px, lots, now_ns)
 
 
 @kernel

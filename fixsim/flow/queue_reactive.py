@@ -9,7 +9,9 @@ Where the market asks for more than the model says:
 
 - A market event goes to the best price; of a queue behind it, it takes its size without a trade. (In the
   published table there are next to none: 0.4 % of level 2's events.)
-- A cancel meets a lot of the queue at random; where that lot is a participant's, nothing happens.
+- A cancel meets a lot of the queue at random and takes the whole order that it belongs to; where that is a
+  participant's, nothing happens. (Orders differ in size where they came at another level, or are what a
+  trade has left.)
 - p_ref follows, with probability theta, when the mid moves and the queue it moves towards is empty on its
   first level; a participant's trade through several levels can move it by as many. With probability
   theta_reinit all queues are then drawn anew from the invariant distribution: cancels and limit orders bring
@@ -44,7 +46,7 @@ from fixsim.flow.queue_kernels import (
     tables,
 )
 from fixsim.flow.rng import generator
-from fixsim.matching import Market, MatchingError
+from fixsim.matching import SMALL, Market, MatchingError
 from fixsim.matching.layout import MAX_PX
 
 _STREAM = 0x5152  # of the seed, for this flow
@@ -74,7 +76,7 @@ class QueueReactive:
         hands = self.hands
         hands.refuse(ready(hands.core, hands.acts, 2 * depth * (model.most + 1), depth, self._model.rows))
         hands.refuse(begin(hands.core, hands.acts, self._model, self._rng, self._state))
-        market.changes()
+        hands.opened()
 
     @property
     def ref_px(self) -> int:
@@ -126,7 +128,7 @@ def warm() -> None:
     """Compile the kernels."""
     from fixsim.flow.model import load_model
 
-    market = Market(1, 2001)
+    market = Market(1, 2001, capacity=SMALL)
     flow = QueueReactive(market, load_model(), seed=1, start_ns=0, start_px=2001)
     flow.step(NEVER, 100)
     flow.disturbed()

@@ -25,6 +25,22 @@ PUBLISHED = load_model()
 UNITS = PUBLISHED.unit_lots.tolist()
 
 
+class Kept(Log):
+    """Rows in a list, the opening's first."""
+
+    def __init__(self, *, levels: int, rows: int) -> None:
+        super().__init__(levels=levels, rows=rows)
+        self.kept: list[np.ndarray] = []
+        self.shown: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def opening(self, rows: np.ndarray) -> None:
+        self.kept.append(rows)
+
+    def take(self, rows: np.ndarray, px: np.ndarray, qty: np.ndarray) -> None:
+        self.kept.append(rows)
+        self.shown.append((px, qty))
+
+
 def run(
     seed: int = 1, *, model: Model = PUBLISHED, venues: int = 1, log: Log | None = None, start_ns: int = 0
 ) -> tuple[Market, QueueReactive]:
@@ -203,7 +219,9 @@ def test_what_is_redrawn_comes_to_its_size_with_participants_orders_counted() ->
     assert flow.ref_px == REF + 2
     assert levels(market, flow.ref_px, 1) == [5 * unit for unit in UNITS]
     assert levels(market, flow.ref_px, -1) == [5 * UNITS[0], 9 * UNITS[1], 5 * UNITS[2]]
-    assert displayed.flow_lots(market.core, 1, REF + 1) == 3 * UNITS[0]
+    at_best = market.orders(0)
+    at_best = at_best[(at_best["px"] == REF + 1) & (at_best["sign"] > 0)]
+    assert at_best["key"].tolist()[0] == -2, "the rest of the five units is the flow's"
     assert market.queue_ahead(-2) == 0, "participants keep their place"
     assert market.leaves(-3) == 9 * UNITS[1]
 
@@ -320,9 +338,7 @@ def test_participants_orders_leave_only_by_their_own_hand_or_by_a_trade(
 
 
 def test_the_log_says_everything_that_happened_to_the_book() -> None:
-    rows: list[np.ndarray] = []
-    shown: list[tuple[np.ndarray, np.ndarray]] = []
-    log = Log(lambda r, px, qty: (rows.append(r), shown.append((px, qty))), levels=4, rows=64)  # type: ignore[func-returns-value]
+    log = Kept(levels=4, rows=64)
     (market, flow), (plain, silent) = run(6, venues=2, log=log), run(6, venues=2)
     matches = 0
     for _ in range(30):
@@ -330,15 +346,15 @@ def test_the_log_says_everything_that_happened_to_the_book() -> None:
         silent.step(NEVER, 200)
         assert int(market.fills()["qty"].sum()) == int(plain.fills()["qty"].sum())
         matches = market.counts().matches
-    log.drain(flow.hands.acts)
+    log.drain()
     assert market.digest() == plain.digest(), "keeping a log changes nothing"
-    every = np.concatenate(rows)
-    px, qty = (np.concatenate([pair[i] for pair in shown]) for i in (0, 1))
+    every = np.concatenate(log.kept)
+    px, qty = (np.concatenate([pair[i] for pair in log.shown]) for i in (0, 1))
     assert np.diff(every["time_ns"]).min() >= 0
     assert np.count_nonzero(every["what"] == TRADED) == matches
     book: dict[int, dict[int, int]] = {1: {}, -1: {}}
     orders: dict[int, tuple[int, int, int]] = {}
-    for i, row in enumerate(every):
+    for i, row in enumerate(every, -len(log.kept[0])):  # the opening has no book after each row
         sign, price, lots, order = int(row["sign"]), int(row["px"]), int(row["qty"]), int(row["order"])
         assert lots > 0
         if row["what"] == RESTED:
@@ -354,7 +370,7 @@ def test_the_log_says_everything_that_happened_to_the_book() -> None:
             book[sign][price] -= lots
             if not book[sign][price]:
                 del book[sign][price]
-        for side, s in enumerate((1, -1)):
+        for side, s in enumerate((1, -1) if i >= 0 else ()):
             best = sorted(book[s].items(), reverse=s > 0)[:4]
             best += [(0, 0)] * (4 - len(best))
             assert px[i, side].tolist() == [p for p, _ in best], i

@@ -1,0 +1,279 @@
+"""Zero intelligence: limit orders, market orders and cancels at constant rates.
+
+Daniels, Farmer, Gillemot, Iori and Smith (2003); Smith, Farmer, Gillemot and Krishnamurthy (2003). The
+baseline that any model of a market has to beat.
+
+Every order has one size. A limit order comes to each price within a window of the opposite best price, at the
+same rate at each, so it never trades on arrival; a market order takes its size from the best prices; every
+resting order of the flow is cancelled at the same rate. Nothing but the opposite best price matters, so
+participants are neither noticed nor answered, except where they are that price, or are traded with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fixsim.flow.acts import EVENTS, VOID, Acts, fresh, ready, remove, send, take
+from fixsim.flow.displayed import best_px, shown
+from fixsim.flow.log import MOST_EVENTS, Hands, Log
+from fixsim.flow.rng import Generator, below, exponential, generator, uniform
+from fixsim.matching import SMALL, EventKind, Market, MatchingError
+from fixsim.matching.kernel import cold, kernel
+from fixsim.matching.layout import MAX_PX, Code, Core
+from fixsim.matching.resting import slot_of
+
+_STREAM = 0x5A49  # of the seed, for this flow
+_OK = int(Code.OK)
+_LIMIT = int(EventKind.LIMIT)
+_EVENT_ROWS = 1 << 12
+_NEVER = 1 << 62
+
+CLOCK, DUE, BID, OFFER, ALIVE = 0, 1, 2, 3, 4
+"""Places in Alive.whole: the moment stepped to; when the next event is; the best prices as last seen; how
+many ordinals are in Alive.list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """A zero-intelligence market. ValueError if it cannot be."""
+
+    limit_per_s: float
+    """Limit orders a second at each price of each side."""
+    market_per_s: float
+    """Market orders a second of each side."""
+    cancel_per_s: float
+    """Chance per second that a resting order is cancelled."""
+    lots: int
+    """Every order's size."""
+    ticks: int
+    """Prices of a side that get limit orders, from one tick off the opposite best on."""
+
+    def __post_init__(self) -> None:
+        for name in ("limit_per_s", "market_per_s", "cancel_per_s"):
+            value = getattr(self, name)
+            if not 0 <= value <= 1e9:
+                raise ValueError(f"{name} = {value}: must be 0 to 1e9")
+        if not self.limit_per_s or not self.cancel_per_s:
+            raise ValueError(
+                "limit_per_s, cancel_per_s: must be above zero, or the book stays empty, or grows"
+            )
+        for name, most in (("lots", 1 << 40), ("ticks", 10_000)):
+            if not 1 <= getattr(self, name) <= most:
+                raise ValueError(f"{name} = {getattr(self, name)}: must be 1 to {most}")
+
+    @property
+    def resting(self) -> float:
+        """Orders a price has on average where no market order comes to it."""
+        return self.limit_per_s / self.cancel_per_s
+
+
+class Alive(NamedTuple):
+    """The flow's state: its clock, and the ordinals that may rest, so that one can be drawn."""
+
+    whole: NDArray[np.int64]
+    list: NDArray[np.int64]
+    """Each ordinal once; of those that were traded away, some are not yet missed."""
+    place: NDArray[np.int64]
+    """By ordinal: where it is in `list`, -1: it is not."""
+
+
+class Constants(NamedTuple):
+    limits: float
+    """Both sides and all prices."""
+    markets: float
+    cancel: float
+    lots: int
+    ticks: int
+
+
+@kernel
+def enlist(alive: Alive, ordinal: int) -> None:
+    if alive.place[ordinal] < 0:
+        n = alive.whole[ALIVE]
+        alive.list[n], alive.place[ordinal] = ordinal, n
+        alive.whole[ALIVE] = n + 1
+
+
+@kernel
+def strike(alive: Alive, ordinal: int) -> None:
+    at, n = alive.place[ordinal], alive.whole[ALIVE] - 1
+    last = alive.list[n]
+    alive.list[at], alive.place[last] = last, at
+    alive.place[ordinal] = -1
+    alive.whole[ALIVE] = n
+
+
+@kernel
+def schedule(rates: Constants, rng: Generator, alive: Alive, now_ns: int) -> None:
+    """When the next event is. An ordinal that no longer rests has its turn too, and is then missed."""
+    total = rates.limits + rates.markets + rates.cancel * alive.whole[ALIVE]
+    alive.whole[DUE] = now_ns + np.int64(min(exponential(rng) / total * 1e9, 4e18)) + 1
+
+
+@kernel
+def limit(
+    core: Core, acts: Acts, rates: Constants, rng: Generator, alive: Alive, sign: int, ticks: int, now_ns: int
+) -> int:
+    """A limit order so many ticks off the opposite best, or off where that was last: a code."""
+    place = OFFER if sign > 0 else BID
+    px = best_px(core, -sign)
+    if px > 0:
+        alive.whole[place] = px
+    px = alive.whole[place] - sign * 2 * ticks
+    if px < 2 or px > MAX_PX:
+        acts.state[VOID] += 1
+        return _OK
+    ordinal = fresh(core, acts)
+    code = send(core, acts, _LIMIT, ordinal, sign, px, rates.lots, now_ns)
+    if slot_of(core, ordinal) >= 0:
+        enlist(alive, ordinal)
+    return code
+
+
+@kernel
+def cancel_one(core: Core, acts: Acts, rng: Generator, alive: Alive, now_ns: int) -> int:
+    """Cancel any one of the flow's orders: a code."""
+    ordinal = alive.list[below(rng, alive.whole[ALIVE])]
+    strike(alive, ordinal)
+    slot = slot_of(core, ordinal)
+    if slot < 0:
+        acts.state[VOID] += 1
+        return _OK
+    return remove(core, acts, slot, now_ns)
+
+
+@cold
+def market_order(core: Core, acts: Acts, rates: Constants, sign: int, now_ns: int) -> int:
+    """A market order of one size, price by price: a code."""
+    qty = rates.lots
+    ordinal = fresh(core, acts)
+    while qty > 0:
+        px = best_px(core, -sign)
+        part = min(qty, shown(core, -sign, px)) if px > 0 else 0
+        if part == 0:
+            break
+        code = take(core, acts, ordinal, sign, px, part, now_ns)
+        if code != _OK:
+            return code
+        qty -= part
+    if qty == rates.lots:
+        acts.state[VOID] += 1
+    return _OK
+
+
+@kernel
+def step(
+    core: Core, acts: Acts, rates: Constants, rng: Generator, alive: Alive, until_ns: int, at_most: int
+) -> tuple[int, int]:
+    """Every event due by `until_ns`, at most so many: (code, events). What did not fit waits."""
+    whole = alive.whole
+    done = 0
+    while done < at_most and whole[DUE] <= until_ns:
+        code = ready(core, acts, 1, 1, _EVENT_ROWS)
+        if code != _OK:
+            return code, done
+        now_ns = whole[DUE]
+        total = rates.limits + rates.markets + rates.cancel * whole[ALIVE]
+        left = uniform(rng) * total
+        sign = 1 if below(rng, 2) == 0 else -1
+        if left < rates.limits:
+            ticks = 1 + below(rng, rates.ticks)
+            code = limit(core, acts, rates, rng, alive, sign, ticks, now_ns)
+        elif left < rates.limits + rates.markets or whole[ALIVE] == 0:
+            code = market_order(core, acts, rates, sign, now_ns)
+        else:
+            code = cancel_one(core, acts, rng, alive, now_ns)
+        schedule(rates, rng, alive, now_ns)
+        acts.state[EVENTS] += 1
+        done += 1
+        if code != _OK:
+            return code, done
+    if done < at_most:
+        whole[CLOCK] = max(whole[CLOCK], until_ns)
+    return _OK, done
+
+
+@cold
+def begin(
+    core: Core, acts: Acts, rates: Constants, rng: Generator, alive: Alive, start_px: int, mean: float
+) -> int:
+    """A Poisson number of orders, `mean` on average, at each price; and the first wait: a code."""
+    alive.whole[BID], alive.whole[OFFER] = start_px - 1, start_px + 1
+    for sign in (1, -1):
+        for ticks in range(rates.ticks):
+            px = start_px - sign * (2 * ticks + 1)
+            left = mean - exponential(rng)
+            while left > 0.0 and px > 0:
+                code = ready(core, acts, 1, 1, _EVENT_ROWS)
+                if code != _OK:
+                    return code
+                ordinal = fresh(core, acts)
+                code = send(core, acts, _LIMIT, ordinal, sign, px, rates.lots, alive.whole[CLOCK])
+                if code != _OK:
+                    return code
+                enlist(alive, ordinal)
+                left -= exponential(rng)
+    schedule(rates, rng, alive, alive.whole[CLOCK])
+    return _OK
+
+
+class ZeroIntelligence:
+    """A Flow; see the module. It fills an empty market with its first book, and is then what trades there."""
+
+    def __init__(
+        self, market: Market, rates: Rates, *, seed: int, start_ns: int, start_px: int, log: Log | None = None
+    ) -> None:
+        """`start_px`: the first mid in half ticks, between two prices: odd."""
+        if start_px % 2 == 0 or not 2 * rates.ticks < start_px < MAX_PX // 2:
+            raise MatchingError(
+                f"start_px {start_px} half ticks: must be odd, between prices, {rates.ticks} ticks or more up"
+            )
+        self.hands = Hands(market, log, _EVENT_ROWS)
+        self._rates = Constants(
+            limits=2 * rates.ticks * rates.limit_per_s,
+            markets=2 * rates.market_per_s,
+            cancel=rates.cancel_per_s,
+            lots=rates.lots,
+            ticks=rates.ticks,
+        )
+        n = market.capacity.recorded
+        self._alive = Alive(np.zeros(5, np.int64), np.zeros(n, np.int64), np.full(n, -1, np.int64))
+        self._alive.whole[CLOCK] = start_ns
+        self._rng = generator(seed, _STREAM)
+        core, made = self.hands.core, self.hands.acts
+        self.hands.refuse(begin(core, made, self._rates, self._rng, self._alive, start_px, rates.resting))
+        self.hands.opened()
+
+    def next_time_ns(self) -> int | None:
+        due = int(self._alive.whole[DUE])
+        return None if due >= _NEVER else due
+
+    def step_until(self, time_ns: int) -> int:
+        return self.step(time_ns, MOST_EVENTS)
+
+    def step(self, until_ns: int, at_most: int) -> int:
+        """As step_until, at most so many events."""
+        hands, left = self.hands, at_most
+
+        def run() -> tuple[int, int]:
+            nonlocal left
+            code, n = step(hands.core, hands.acts, self._rates, self._rng, self._alive, until_ns, left)
+            left -= n
+            return code, n
+
+        return hands.all(run)
+
+    def disturbed(self) -> None:
+        """No rate depends on what participants do."""
+
+
+def warm() -> None:
+    """Compile the kernels."""
+    rates = Rates(limit_per_s=1.0, market_per_s=1.0, cancel_per_s=0.2, lots=1, ticks=5)
+    ZeroIntelligence(Market(1, 2001, capacity=SMALL), rates, seed=1, start_ns=0, start_px=2001).step(
+        _NEVER, 100
+    )

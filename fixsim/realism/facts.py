@@ -69,7 +69,7 @@ def signs(view: View) -> Blocks:
 
 
 def autocorrelation(series: Blocks, lags: NDArray[np.int64] | Sequence[int]) -> Floats:
-    """[lags]: the autocorrelation over pairs that lie within one block; nan where the series is constant."""
+    """[lags]: the autocorrelation over pairs within one block; nan without pairs, or if nothing varies."""
     pooled = np.concatenate(series)
     if not len(pooled):
         return np.full(len(lags), np.nan)
@@ -81,7 +81,8 @@ def autocorrelation(series: Blocks, lags: NDArray[np.int64] | Sequence[int]) -> 
             if lag < len(centred):
                 sums[k] += centred[:-lag] @ centred[lag:]
                 pairs[k] += len(centred) - lag
-    return np.asarray(sums / pairs / variance if variance > 0 else np.full(len(lags), np.nan), np.float64)
+    known = (pairs > 0) & (variance > 0)
+    return np.divide(sums, pairs * variance, out=np.full(len(lags), np.nan), where=known)
 
 
 def first_autocorrelation(series: Blocks) -> float:
@@ -89,13 +90,18 @@ def first_autocorrelation(series: Blocks) -> float:
 
 
 def clustering(series: Blocks, lags: int = CLUSTER_LAGS) -> float:
-    """The mean autocorrelation of absolute returns over the first lags."""
-    return float(np.mean(autocorrelation([np.abs(x) for x in series], range(1, lags + 1))))
+    """The mean autocorrelation of absolute returns over the first lags (that blocks are long enough for)."""
+    return _mean_of_known(autocorrelation([np.abs(x) for x in series], range(1, lags + 1)))
 
 
 def memory(series: Blocks, lags: int = SIGN_LAGS) -> float:
     """The mean autocorrelation over the first lags."""
-    return float(np.mean(autocorrelation(series, range(1, lags + 1))))
+    return _mean_of_known(autocorrelation(series, range(1, lags + 1)))
+
+
+def _mean_of_known(values: Floats) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else np.nan
 
 
 def deviation(series: Blocks) -> float:
@@ -141,8 +147,7 @@ def gain_loss(series: Blocks) -> float:
 
 def aggregational_gaussianity(series: Blocks, factor: int) -> float:
     """L-kurtosis of returns less that of sums of `factor` of them: above zero where sums are thinner."""
-    sums = [x[: len(x) // factor * factor].reshape(-1, factor).sum(axis=1) for x in series]
-    return l_ratios(np.concatenate(series))[1] - l_ratios(np.concatenate(sums))[1]
+    return l_ratios(np.concatenate(series))[1] - l_ratios(np.concatenate(_sums_of(series, factor)))[1]
 
 
 def variance_ratio(series: Blocks, factor: int) -> float:
@@ -150,9 +155,14 @@ def variance_ratio(series: Blocks, factor: int) -> float:
 
     1 for a random walk, less where moves are undone: the slope of the signature plot.
     """
-    sums = [x[: len(x) // factor * factor].reshape(-1, factor).sum(axis=1) for x in series]
+    sums = np.concatenate(_sums_of(series, factor))
     variance = np.concatenate(series).var()
-    return float(np.concatenate(sums).var() / (factor * variance)) if variance > 0 else np.nan
+    return float(sums.var() / (factor * variance)) if variance > 0 and len(sums) > 1 else np.nan
+
+
+def _sums_of(series: Blocks, factor: int) -> list[Floats]:
+    """By block: sums of `factor` values each; what is left over at a block's end is left out."""
+    return [x[: len(x) // factor * factor].reshape(-1, factor).sum(axis=1) for x in series]
 
 
 def volume_volatility(series: Blocks) -> float:

@@ -33,8 +33,8 @@ from fixsim.realism.view import Plan, View
 from fixsim.tape.frame import LobFrame
 
 MARKETS = ("tape", "generated", "baseline")
-_LEAST_WINDOWS = 60
-"""Returns that a recording must have; shorter windows are taken if it has not."""
+_WINDOWS_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
+"""Windows of time that a plan may have, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +90,19 @@ SHAPES: dict[str, Callable[[View], Line]] = {
 def plan_for(seconds: float, plan: Plan) -> Plan:
     """The plan with windows that a recording of that length has enough of: a short one gets shorter windows.
 
-    A trading day keeps returns of 10 s, minutes and 5 minutes; ten minutes get 5 s, 10 s and 30 s.
+    A trading day keeps returns of 10 s, minutes and 5 minutes; ten minutes get 2 s, 5 s and 20 s.
     """
-    return_s = min(plan.return_s, max(seconds / (2 * _LEAST_WINDOWS), 0.1))
-    minute_s = min(plan.minute_s, max(seconds / _LEAST_WINDOWS, 2 * return_s))
-    coarse_s = min(plan.coarse_s, max(seconds / 20, 3 * return_s))
-    return replace(plan, return_s=return_s, minute_s=minute_s, coarse_s=coarse_s)
+
+    def most(windows: int) -> float:
+        fitting = [s for s in _WINDOWS_S if s <= seconds / windows]
+        return fitting[-1] if fitting else _WINDOWS_S[0]
+
+    return replace(
+        plan,
+        return_s=min(plan.return_s, most(8 * plan.blocks)),
+        minute_s=min(plan.minute_s, most(3 * plan.blocks)),
+        coarse_s=min(plan.coarse_s, most(plan.blocks)),
+    )
 
 
 def steps(plan: Plan) -> int:

@@ -87,7 +87,8 @@ def random_market(
         time_s += rng.exponential(1 / rate)
         if time_s > seconds:
             break
-        what, side = rng.random(), 1 if rng.random() < 0.5 else -1
+        # As many cancels as orders rest: the book keeps its size.
+        what, side = rng.random() * (0.6 + 0.01 * len(orders)), 1 if rng.random() < 0.5 else -1
         few = min(len(book[1]), len(book[-1])) <= 2
         if few or what < 0.5:
             price = best(-side) - side * int(rng.integers(1, 9))

@@ -18,7 +18,7 @@ INSTALLED := $(VENV)/.installed
 KERNELS   := $(VENV)/.kernels
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint demo demo-kill demo-crash soak bench policies lock clean
+.PHONY: help setup test lint demo demo-kill demo-crash soak bench peers policies lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,7 +66,14 @@ demo-crash: $(KERNELS)  ## the same with kill -9 of the router half-way, then re
 soak: $(KERNELS)  ## the whole-system simulation over many seeds (SEEDS=200)
 	SLUICE_SIM_SEEDS=$(or $(SEEDS),200) $(BIN)/pytest -n $(JOBS) tests/simulation
 
-bench: $(KERNELS)  ## tick to order, and market data messages a second; docs/benchmark.md
+peers: build/peers/.installed  ## the engines that bench runs beside ours, in build/peers
+
+build/peers/.installed: requirements-peers.lock
+	@test -x build/peers/bin/python || $(PYTHON) -m venv build/peers
+	@build/peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.lock
+	@touch $@
+
+bench: $(KERNELS) peers  ## tick to order, market data, matching beside hftbacktest; docs/benchmark.md
 	$(BIN)/fixsim bench --out docs/benchmark.md
 
 policies: $(INSTALLED)  ## rebuild the policy files, byte for byte

@@ -1,4 +1,4 @@
-"""`fixsim bench`: tick to order against its floor, market data into the book, and the stages' microseconds.
+"""`fixsim bench`: tick to order against its floor, market data into the book, the stages, the matching core.
 
 `run` does all of it, with progress, and returns the exit status. What is heavy is imported there.
 """
@@ -22,11 +22,13 @@ class Effort:
     feed_messages: int
     stage_samples: int
     stage_warm_up: int
+    repeats: int
+    orders: int
     networks: tuple[tuple[int, ...], ...] = ((256, 256), (64, 64))
 
 
-FULL = Effort(20_000, 1000, 500, 5000, 1_000_000, 2000, 300)
-QUICK = Effort(40, 20, 20, 40, 500, 20, 10)
+FULL = Effort(20_000, 1000, 500, 5000, 1_000_000, 2000, 300, 15, 1_000_000)
+QUICK = Effort(40, 20, 20, 40, 500, 20, 10, 1, 2000)
 
 
 def run(out: Path | None, etc: Path, effort: Effort = FULL) -> int:
@@ -36,7 +38,7 @@ def run(out: Path | None, etc: Path, effort: Effort = FULL) -> int:
     from rich.console import Console
     from rich.progress import Progress
 
-    from fixsim.bench import feed, latency, machine, report, stages
+    from fixsim.bench import feed, latency, machine, matching, report, stages
     from fixsim.bench.settings import title
 
     console = Console()
@@ -82,7 +84,9 @@ def run(out: Path | None, etc: Path, effort: Effort = FULL) -> int:
             )
             for k, sizes in enumerate(effort.networks)
         ]  # fmt: skip
-    results = report.Results(about, paths, noise, rates, spans)
+        done = part("matching core", matching.PARTS)
+        speeds = matching.measure(folder, matching.peer_python(), effort.repeats, effort.orders, done)
+    results = report.Results(about, paths, noise, rates, spans, speeds)
     for table in report.terminal(results):
         console.print(table)
     if out is not None:

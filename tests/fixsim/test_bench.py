@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from fixsim.bench import feed, latency, machine, report, stages
+from fixsim.bench import feed, latency, machine, matching, report, stages
 from fixsim.bench.settings import ORDERS_PER_S, STRATEGY, BenchError, prepare
 from fixsim.bench.walk import BID_PX, DEPTH, ENTRIES, INSTRUMENT, RANGE, Walk
 from fixsim.cli import app
+from fixsim.tape.format import load_tape
 from risk.limits import load_limits
 from risk.market import Market
 from router.fix.codec import Message, encode, parse
@@ -114,15 +115,69 @@ class TestStages:
         assert min(*found.stages, *found.inputs, found.total) > 0
 
 
+class TestMatching:
+    @staticmethod
+    def touch_of(fed: matching.Records) -> tuple[float, float, float, float]:
+        """What a reader of the feed holds at its end, order by order."""
+        orders: dict[int, tuple[bool, float, float]] = {}
+        for row in fed:
+            key, kind = int(row["order_id"]), int(row["ev"]) & 0xFF
+            if kind == matching.CANCEL:
+                del orders[key]
+            elif kind == matching.ADD:
+                assert key not in orders
+                orders[key] = (bool(int(row["ev"]) & matching.BUY), float(row["px"]), float(row["qty"]))
+            elif kind == matching.MODIFY:
+                assert orders[key][2] > row["qty"]
+                orders[key] = (*orders[key][:2], float(row["qty"]))
+        bid = max(px for buys, px, _ in orders.values() if buys)
+        ask = min(px for buys, px, _ in orders.values() if not buys)
+        sizes = [sum(q for b, px, q in orders.values() if b == buys and px == at)
+                 for buys, at in ((True, bid), (False, ask))]  # fmt: skip
+        return bid, sizes[0], ask, sizes[1]
+
+    def test_the_peer_is_fed_the_recording_s_own_book(self) -> None:
+        tape = load_tape()
+        fed, opening, told = matching.feed_of_recording(tape)
+        assert 0 < opening < len(fed)
+        assert len(tape.events) // 2 < told <= len(tape.events)
+        seconds, market = matching.replay_seconds(tape, 1)
+        assert seconds > 0
+        matching._agree("recording", market, self.touch_of(fed), 0.01, 1e-8)
+        with pytest.raises(BenchError, match="the touch at the end is"):
+            matching._agree("recording", market, (1.0, 1.0, 2.0, 1.0), 0.01, 1e-8)
+
+    def test_the_stream_of_orders_holds_every_type_and_mostly_succeeds(self) -> None:
+        commands = matching.orders(5000, 1)
+        assert (commands == matching.orders(5000, 1)).all()
+        for field, values in (("op", 3), ("kind", 4), ("sign", 2)):
+            assert len(np.unique(commands[field])) == values, field
+        assert min(np.count_nonzero(commands[f]) for f in ("display_qty", "post_only", "hidden")) > 0
+        _, market, accepted = matching.batch_seconds(commands)
+        assert 0.6 < accepted / len(commands) < 1
+        fed, told = matching.feed_of_orders(commands)
+        assert told > 2000
+        touch = self.touch_of(fed)
+        assert touch[0] < touch[2]
+        assert (touch[0] * 200, touch[2] * 200) == (market.best(0).bid_px, market.best(0).ask_px)
+
+
 class TestReport:
     def test_the_page_describes_the_machine_and_holds_every_table(self, tmp_path: Path) -> None:
         pair = latency.Pair("256×256", np.full((2, 4), 7000), np.full((2, 4), 2000), 600, 170)
         spans = [small_stages(tmp_path / "s")]
-        results = report.Results(machine.describe(), [pair], pair, small_rates(), spans)
+        speeds = [
+            matching.Speed("orders, batch door", "Sluice", 6_000_000, np.array([1.0])),
+            matching.Speed("orders, batch door", "hftbacktest", 1_000_000, np.array([0.5, 1.0, 0.9])),
+        ]
+        results = report.Results(machine.describe(), [pair], pair, small_rates(), spans, speeds)
         page = report.markdown(results)
-        for words in ("## Machine", "Python", "## Tick to order", "| 7.0 |", "3.50", "4 ×: met", "simplefix"):
+        for words in ("## Machine", "Python", "## Tick to order", "| 7.0 |", "3.50", "4 ×: met", "simplefix",
+                      "| Sluice: orders, batch door | 6,000,000 | 6.00 | 167 | 1.0 | 5 M: met |",
+                      "| hftbacktest: orders, batch door | 1,000,000 | 1.11 | 900 | 5.4 |"):  # fmt: skip
             assert words in page
-        widths = {line.count("|") for line in page.split("## Stages")[1].splitlines() if line.startswith("|")}
+        stage_table = page.split("## Stages")[1].split("## ")[0]
+        widths = {line.count("|") for line in stage_table.splitlines() if line.startswith("|")}
         assert len(widths) == 1
         assert len(report.terminal(results)) == len(report.tables(results))
 

@@ -207,8 +207,8 @@ class _Recording:
 
     def _level(self, value: Any) -> tuple[int, int, int]:
         price, flags = self._numbers.price(value[0])
-        if not isinstance(value[2], str):
-            raise ValueError(f"order id {value[2]!r} is not text")
+        if not isinstance(value[2], str) or not value[2].isascii():
+            raise ValueError(f"order id {value[2]!r} is not plain text")
         return price, self._numbers.lots(value[1], least=1), flags
 
     # Messages
@@ -275,8 +275,8 @@ class _Recording:
         if kind == "match":
             return self._match(message)
         order_id, sign = message["order_id"], sign_of(message)
-        if not isinstance(order_id, str):
-            raise ValueError(f"order_id {order_id!r} is not text")
+        if not isinstance(order_id, str) or not order_id.isascii():
+            raise ValueError(f"order_id {order_id!r} is not plain text")
         order = self._orders.get(order_id)
         if order is not None and order.sign != sign:
             raise ValueError(f"order {order_id} was on the other side")

@@ -80,7 +80,7 @@ class _Text:
     def __init__(self, source: SourceFile) -> None:
         self.source = source
         self._blocks = source.blocks()
-        self._decode = codecs.getincrementaldecoder("utf-8")()
+        self._decode = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._text = ""
         self._at = 0
         self._ended = False
@@ -111,9 +111,17 @@ class _Text:
                     raise self.fault(str(error)) from None
             else:
                 if self._ended or end < len(self._text):  # else a number may go on in the next block
+                    self._refuse_other_bytes(self._text[self._at : end])
                     self._at = end
                     return value
             self._more()
+
+    def _refuse_other_bytes(self, text: str) -> None:
+        """Bytes that are no UTF-8 came as surrogates, so that they are noticed at their own element."""
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise self.fault("not UTF-8") from None
 
     def end(self) -> None:
         if self.peek():
@@ -127,11 +135,8 @@ class _Text:
     def _more(self) -> bool:
         if self._ended:
             return False
-        try:
-            block = next(self._blocks, b"")
-            self._ended = not block
-            more = self._decode.decode(block, final=self._ended)
-        except UnicodeDecodeError as error:
-            raise self.fault(f"not UTF-8: {error.reason}") from None
+        block = next(self._blocks, b"")
+        self._ended = not block
+        more = self._decode.decode(block, final=self._ended)
         self._text, self._at = self._text[self._at :] + more, 0
         return not self._ended

@@ -1,13 +1,25 @@
 """The matching engine: price-time priority over real queues, as kernels over preallocated arrays."""
 
-from fixsim.matching.errors import BookFull, DuplicateOrder, MatchingError, UnknownOrder
+from fixsim.matching.answers import Counts, Submitted, Touch
+from fixsim.matching.auction import Auction
+from fixsim.matching.errors import (
+    BookFull,
+    DuplicateOrder,
+    MatchingError,
+    OffTick,
+    OutOfBand,
+    UnknownOrder,
+    WouldTake,
+    WrongPhase,
+)
 from fixsim.matching.layout import SMALL, Capacity, EventKind
-from fixsim.matching.market import Counts, Market, Submitted, Touch
+from fixsim.matching.market import Market
 from fixsim.matching.resting import venue_of
 from fixsim.matching.terms import FillFlag, Kind, Op, Peg, Phase, Reason, Rules, SelfMatch, Terms
 
 __all__ = [
     "SMALL",
+    "Auction",
     "BookFull",
     "Capacity",
     "Counts",
@@ -17,7 +29,9 @@ __all__ = [
     "Kind",
     "Market",
     "MatchingError",
+    "OffTick",
     "Op",
+    "OutOfBand",
     "Peg",
     "Phase",
     "Reason",
@@ -27,5 +41,7 @@ __all__ = [
     "Terms",
     "Touch",
     "UnknownOrder",
+    "WouldTake",
+    "WrongPhase",
     "venue_of",
 ]

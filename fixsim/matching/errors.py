@@ -17,3 +17,19 @@ class UnknownOrder(MatchingError):  # noqa: N818
 
 class DuplicateOrder(MatchingError):  # noqa: N818
     """The key belongs to an order that rests."""
+
+
+class WouldTake(MatchingError):  # noqa: N818
+    """A post-only order that could trade at once."""
+
+
+class OutOfBand(MatchingError):  # noqa: N818
+    """A price beyond the venue's price bands."""
+
+
+class OffTick(MatchingError):  # noqa: N818
+    """A price that is not on a step of the tick table."""
+
+
+class WrongPhase(MatchingError):  # noqa: N818
+    """The venue's phase does not take it."""

@@ -52,7 +52,7 @@ BOOK = np.dtype(  # one cache line
         ("base", "i8"),
         ("live", "i8"),  # displayed orders
         ("pieces", "i8"),  # fills that every order of the book, displayed or not, can have at most
-        ("best_key", "i8"),  # -SPARE when nothing is displayed
+        ("best_key", "i8"),  # NOTHING when nothing is displayed
         ("best", "i4"),  # level, or -1
         ("window_best", "i4"),
         ("over", "i4"),
@@ -123,6 +123,13 @@ RESULT = np.dtype(
 TRADE = np.dtype([("time_ns", "i8"), ("px", "i8"), ("qty", "i8"), ("venue", "i4"), ("aggressor_sign", "i4")])
 CHANGE = np.dtype([("px", "i8"), ("qty", "i8"), ("before", "i8"), ("venue", "i4"), ("sign", "i4")])
 RESTING = np.dtype([("key", "i8"), ("px", "i8"), ("qty", "i8"), ("arrival", "i8"), ("sign", "i8")])
+SPECIAL = np.dtype(  # an order with more to it than RESTING says; own px and minimum as they were given
+    [
+        (name, "i8")
+        for name in ("key", "px", "leaves", "reserve", "arrival", "flags", "group", "owner", "display_qty")
+    ]
+    + [("min_qty", "i8"), ("peg", "i8"), ("self_match", "i8")]
+)
 OPENING = np.dtype([("ordinal", "i8"), ("px", "i8"), ("qty", "i8"), ("sign", "i8")])
 EVENT = np.dtype(
     [
@@ -180,6 +187,7 @@ class Code(IntEnum):
     BAD_PX = 16
     BAD_QTY = 17
     BAD_TERMS = 18
+    CROSSED = 19
 
 
 class S(IntEnum):
@@ -206,7 +214,9 @@ class S(IntEnum):
     REF_BID = 18  # what pegs follow, 0: nothing; while DIMS is 0 it may be old
     REF_ASK = 19
     BANDS = 20  # venues with price bands
-    SIZE = 21
+    MAX_QTY = 21  # of one order
+    NOW = 22  # time of the last message, ns
+    SIZE = 23
 
 
 MAX_PX = 1 << 53
@@ -214,6 +224,12 @@ MAX_PX = 1 << 53
 
 SPARE = 1 << 62
 """No bound: the quantity of an order given in funds, and the limit of a market order."""
+
+NOTHING = -SPARE - 1
+"""The key of no price: worse than every limit."""
+
+MAX_PIECES = 1000
+"""An iceberg is shown in at most so many pieces: what it could fill has to fit into Capacity.fills."""
 
 
 class Core(NamedTuple):
@@ -239,6 +255,7 @@ class Core(NamedTuple):
     ticks: NDArray[np.int64]  # [row, (from px, step)]
     notes: Records
     gathered: Records  # CANCELLED; room for a mass cancel to sort its orders
+    again: Records  # one COMMAND; room for a replace that enters anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +330,7 @@ def _shapes(venues: int, capacity: Capacity) -> dict[str, tuple[tuple[int, ...],
         "venues": ((venues,), VENUE),
         "notes": ((capacity.notes,), NOTE),
         "gathered": ((capacity.own,), CANCELLED),
+        "again": ((1,), COMMAND),
     }
 
 
@@ -334,7 +352,7 @@ def allocate(venues: int, centre_px: int, capacity: Capacity, rules: Rules | Non
     low_px = max(0, centre_px - capacity.window // 2)
     core.books["base"][0::2] = low_px
     core.books["base"][1::2] = -(low_px + capacity.window - 1)
-    core.books["best_key"] = -SPARE
+    core.books["best_key"] = NOTHING
     for name in ("best", "window_best", "dim_head", "dim_tail"):
         core.books[name] = -1
     overflow = np.arange(n_books * capacity.overflow, dtype=np.int32) + np.int32(n_books * capacity.window)
@@ -343,6 +361,7 @@ def allocate(venues: int, centre_px: int, capacity: Capacity, rules: Rules | Non
     core.state[S.FREE] = capacity.orders
     core.state[S.OWN_MAX] = capacity.own
     core.state[S.ROUND_LOT] = rules.round_lot
+    core.state[S.MAX_QTY] = capacity.max_qty
     return core
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from fixsim.matching.kernel import kernel
-from fixsim.matching.layout import SPARE, Core, S
+from fixsim.matching.layout import NOTHING, Core, S
 
 _TOUCHED = int(S.TOUCHED)
 
@@ -119,7 +119,7 @@ def vacated(core: Core, book: int, level: int) -> None:
     if level == entry.best:
         number = better(core, book, entry.window_best, overflow_below(core, book, entry.over))
         entry.best = number
-        entry.best_key = sign_of(book) * core.levels[number].px if number >= 0 else -SPARE
+        entry.best_key = sign_of(book) * core.levels[number].px if number >= 0 else NOTHING
 
 
 @kernel

@@ -12,17 +12,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from fixsim.matching.crossing import settle
+from fixsim.matching.dim import take_reference
 from fixsim.matching.kernel import kernel
 from fixsim.matching.layout import SPARE, Code, Core, EventKind, Records, S
 from fixsim.matching.levels import has_room
-from fixsim.matching.resting import rest, slot_of, venue_of
-from fixsim.matching.trading import cancel, room, sweep
+from fixsim.matching.resting import rest, venue_of
+from fixsim.matching.terms import Phase
+from fixsim.matching.trading import aftermath_fits, cancel, crosses, fills_fit, place_fits, sweep
 
 _FREE, _CURSOR, _FUNDS, _ARRIVAL = int(S.FREE), int(S.CURSOR), int(S.FUNDS), int(S.ARRIVAL)
 _CANCELLED, _IGNORED, _DISPLACED = int(S.CANCELLED), int(S.IGNORED), int(S.DISPLACED)
-_LIMIT, _MARKET, _CANCEL = int(EventKind.LIMIT), int(EventKind.MARKET), int(EventKind.CANCEL)
+_DIMS, _DROPPED, _NOW = int(S.DIMS), int(S.DROPPED), int(S.NOW)
+_LIMIT, _CANCEL, _HALTED = int(EventKind.LIMIT), int(EventKind.CANCEL), int(Phase.HALTED)
 _OK, _ORDERS_FULL, _LEVELS_FULL = int(Code.OK), int(Code.ORDERS_FULL), int(Code.LEVELS_FULL)
-_DUPLICATE, _OUT_OF_RANGE = int(Code.DUPLICATE), int(Code.OUT_OF_RANGE)
+_DUPLICATE, _OUT_OF_RANGE, _FILLS_FULL = int(Code.DUPLICATE), int(Code.OUT_OF_RANGE), int(Code.FILLS_FULL)
 
 
 @kernel
@@ -64,6 +68,12 @@ def feed(core: Core, event: Any) -> int:
     ordinal = event.ordinal
     if ordinal < 0 or ordinal >= core.recorded.shape[0]:
         return _OUT_OF_RANGE
+    dims = core.state[_DIMS] > 0
+    if dims:
+        code = aftermath_fits(core, 1)
+        if code != _OK:
+            return code
+        take_reference(core)
     if event.kind >= _CANCEL:
         left = cancel(core, ordinal)
         if event.kind != _CANCEL:
@@ -72,21 +82,43 @@ def feed(core: Core, event: Any) -> int:
             core.state[_CANCELLED] += 1
         else:
             core.state[_IGNORED] += 1
-        return _OK
-    if slot_of(core, ordinal) >= 0:
+    else:
+        code = _arrive(core, event)
+        if code != _OK:
+            return code
+    if dims:
+        settle(core, event.time_ns)
+    return _OK
+
+
+@kernel
+def _arrive(core: Core, event: Any) -> int:
+    """A recorded limit or market order: a code."""
+    ordinal = event.ordinal
+    if core.recorded[ordinal] != 0:
         return _DUPLICATE
-    venues = core.books.shape[0] // 2
+    venues = core.venues.shape[0]
     home = venue_of(ordinal, venues)
     limited = event.kind == _LIMIT
-    code = room(core, 0, venues, home, ordinal, event.sign, event.px, limited)
-    if code != _OK:
-        return code
     limit = event.sign * event.px if limited else SPARE
-    core.state[_FUNDS] = event.funds
-    qty = event.qty if event.funds < 0 else SPARE
-    left = sweep(core, 0, venues, ordinal, event.sign, limit, qty, event.time_ns)
+    dims = core.state[_DIMS] > 0
+    takes = dims or crosses(core, 0, venues, event.sign, limit)
+    if takes and not dims and not fills_fit(core, 0, venues, event.sign):
+        return _FILLS_FULL
+    if limited:
+        code = place_fits(core, home, ordinal, event.sign, event.px)
+        if code != _OK:
+            return code
+    left = event.qty
+    if takes:
+        core.state[_FUNDS] = event.funds
+        left = left if event.funds < 0 else SPARE
+        left = sweep(core, 0, venues, ordinal, event.sign, limit, left, event.time_ns)
     if left > 0 and limited:
-        rest(core, 2 * home + (1 if event.sign < 0 else 0), ordinal, event.px, left)
+        if core.venues[home].phase >= _HALTED:
+            core.state[_DROPPED] += 1
+        else:
+            rest(core, 2 * home + (1 if event.sign < 0 else 0), ordinal, event.px, left)
     return _OK
 
 
@@ -99,6 +131,18 @@ def replay(core: Core, events: Records, until_ns: int, at_most: int) -> int:
         code = feed(core, events[at])
         if code != _OK:
             return code
+        core.state[_NOW] = events[at].time_ns
         at += 1
         core.state[_CURSOR] = at
     return _OK
+
+
+@kernel
+def feed_all(core: Core, events: Records) -> tuple[int, int]:
+    """EVENT records that are no part of the recording: a code, and how many were fed before it."""
+    for at in range(events.shape[0]):
+        code = feed(core, events[at])
+        if code != _OK:
+            return code, at
+        core.state[_NOW] = events[at].time_ns
+    return _OK, events.shape[0]

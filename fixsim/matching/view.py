@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,6 +55,43 @@ def resting(core: Core, book: int, out: Records) -> int:
             at = overflow_below(core, book, at)
         else:
             offset = window_below(core, book, offset)
+
+
+@kernel
+def special(core: Core, book: int, out: Records) -> int:
+    """Write every order of a book with terms: displayed in book order, then the others; how many."""
+    offset = core.books[book].window_best
+    at = overflow_below(core, book, core.books[book].over)
+    n = 0
+    while True:
+        number = better(core, book, offset, at)
+        if number < 0:
+            break
+        slot = core.levels[number].head
+        while slot >= 0:
+            if core.orders[slot].flags:
+                _write(core, slot, out[n])
+                n += 1
+            slot = core.orders[slot].next
+        if at >= 0 and core.over_level[book, at] == number:
+            at = overflow_below(core, book, at)
+        else:
+            offset = window_below(core, book, offset)
+    slot = core.books[book].dim_head
+    while slot >= 0:
+        _write(core, slot, out[n])
+        n += 1
+        slot = core.orders[slot].next
+    return n
+
+
+@kernel
+def _write(core: Core, slot: int, row: Any) -> None:
+    order, terms = core.orders[slot], core.terms[slot]
+    row.key, row.px, row.leaves, row.reserve = order.key, order.px, order.leaves, order.reserve
+    row.arrival, row.flags, row.group = order.arrival, order.flags, order.group
+    row.owner, row.display_qty, row.min_qty = terms.owner, terms.display_qty, terms.min_qty
+    row.peg, row.self_match = terms.peg, terms.self_match
 
 
 @kernel

@@ -16,6 +16,7 @@ from fixsim.matching import (
     Kind,
     Market,
     MatchingError,
+    Rules,
     UnknownOrder,
     venue_of,
 )
@@ -32,6 +33,7 @@ def market(
     capacity: Capacity = SMALL,
     opening: list[tuple[int, ...]] | None = None,
     events: list[tuple[int, ...]] | None = None,
+    rules: Rules | None = None,
 ) -> Market:
     return Market(
         venues,
@@ -39,6 +41,7 @@ def market(
         capacity=capacity,
         opening=np.array(opening or [], OPENING),
         events=np.array(events or [], EVENT),
+        rules=rules,
     )  # fmt: skip
 
 
@@ -286,7 +289,7 @@ def test_levels_far_from_the_window_are_bounded_and_come_back_with_the_drain() -
 
 @pytest.mark.parametrize(("sign", "inside", "outside"), [(1, PX + 31, PX + 32), (-1, PX - 32, PX - 33)])
 def test_the_window_ends_where_it_ends(sign: int, inside: int, outside: int) -> None:
-    m = market()
+    m = market(rules=Rules(((0, 1),)))
     limit(m, -1, sign, 10 if sign > 0 else 5000, 1)
     limit(m, -2, sign, 20 if sign > 0 else 6000, 1)
     refused(m, BookFull, r"Capacity\.overflow", -3, sign, outside, 1)
@@ -314,7 +317,7 @@ def test_undrained_fills_stop_takers_before_one_could_be_lost() -> None:
     ("order", "words"),
     [
         ((1, -1, 1, PX, 1), "venue 1 is not one of 0 to 0"),
-        ((0, 0, 1, PX, 1), "order key 0 is not below 0"),
+        ((0, 0, 1, PX, 1), "the key is not below 0"),
         ((0, -1, 0, PX, 1), "sign 0 is neither"),
         ((0, -1, 1, 0, 1), "price 0 half ticks"),
         ((0, -1, 1, MAX_PX + 1, 1), "price 9007199254740993 half ticks"),

@@ -25,7 +25,16 @@ from fixsim.demo.cli import demo as demo_command
 from fixsim.desk import Block
 from fixsim.flow.cli import flow_app
 from fixsim.lockstep import LockstepError
-from fixsim.settings import NANOS, Clock, Settings, load_settings, refuse_other_tape, tape_path
+from fixsim.settings import (
+    NANOS,
+    Clock,
+    Settings,
+    listed_tapes,
+    load_settings,
+    refuse_listed_tape,
+    refuse_other_tape,
+    tape_path,
+)
 from fixsim.tape import TapeError
 from fixsim.tape.cli import app as tape_app
 from risk.errors import SettingsError
@@ -81,10 +90,13 @@ def serve(
     loaded = _changed(load_settings(settings), mode, speed, seed)
     tape = load_any(tape_path(loaded, settings))
     refuse_other_tape(loaded, tape, settings)
+    listed = {symbol: load_any(place) for symbol, place in listed_tapes(loaded, settings).items()}
+    for symbol, other in listed.items():
+        refuse_listed_tape(loaded, symbol, other, settings)
     path = record or Path(loaded.record)
     with path.open("a", encoding="ascii", buffering=1) as file:
         _only_writer(file, path)
-        _run(run_venues(loaded, tape, file, listening=_announce(ready)))
+        _run(run_venues(loaded, tape, file, listed=listed, listening=_announce(ready)))
 
 
 @app.command()

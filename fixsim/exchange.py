@@ -15,8 +15,8 @@ Market time is the flow's. `origin_ns` is what the caller's clock says at the ma
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ from fixsim.orders import Keys, Reply
 from fixsim.publisher import UNSUBSCRIBE, Published, Publisher
 from fixsim.record import Record
 from fixsim.settings import Settings
+from fixsim.settings import Tape as TapeSettings
 from fixsim.status import Answer, Asked, Board
 from fixsim.throttle import Throttles
 from fixsim.venue import Place, Venue
@@ -77,13 +78,15 @@ class Exchange:
         source: Tape | Source,
         sink: Callable[[str], object],
         *,
+        listed: Mapping[str, Tape | Source] | None = None,
         origin_ns: int | None = None,
         speed: float = 1.0,
     ) -> None:
-        """`origin_ns` None: the flow's own time. What is before its start is in the book at once."""
-        if not isinstance(source, Source):
-            ends = {"start_ns": settings.tape.start, "stop_ns": settings.tape.stop}
-            source = from_tape(source, len(settings.lit), **ends)
+        """`origin_ns` None: the flow's own time. What is before its start is in the book at once.
+
+        `listed`: by symbol, what moves the further instruments (settings.listing); KeyError if one lacks.
+        """
+        source = _opened(source, settings, settings.tape)
         self.start_ns, self.stop_ns = source.start_ns, source.stop_ns
         origin_ns = self.start_ns if origin_ns is None else origin_ns
         self._pace = Pace(origin_ns, self.start_ns, Fraction(speed).limit_denominator(1_000_000))
@@ -95,6 +98,10 @@ class Exchange:
         self._pushed = 0
         self._out: list[Out] = []
         self._all = [Listing.open(settings, settings.instrument, source, self._pace, 0)]
+        for number, one in enumerate(settings.listing, start=1):
+            other = _opened((listed or {})[one.symbol], settings, one.tape)
+            pace = replace(self._pace, start_ns=other.start_ns)
+            self._all.append(Listing.open(settings, one, other, pace, number))
         self.listings = {listing.instrument.symbol: listing for listing in self._all}
         self.instruments = {symbol: listing.instrument for symbol, listing in self.listings.items()}
         self._lit = {venue.name: number for number, venue in enumerate(settings.lit)}
@@ -105,7 +112,7 @@ class Exchange:
         self._throttles = Throttles(settings)
         for number, rule in enumerate(settings.venue):
             name, lit = rule.name, self._lit.get(rule.name)
-            places = {s: Place(one.instrument, one.book(name, lit)) for s, one in self.listings.items()}
+            places = {s: Place(at.instrument, at.book(name, lit)) for s, at in self.listings.items()}
             self.venues[name] = Venue(rule, places, self.record, keys)
             self.boards[name] = Board(name, self.instruments)
             latencies = (rule.order_latency_ns, rule.report_latency_ns, rule.market_data_latency_ns)
@@ -283,7 +290,7 @@ class Exchange:
             if number is None:
                 listing.dark[venue].phase = phase
             else:
-                listing.lit.set_phase(number, phase, self._pace.market_ns(at_ns))
+                listing.lit.set_phase(number, phase, listing.pace.market_ns(at_ns))
             place.shut = f"{venue}: {symbol} is {phase.name.lower()}" if phase >= Phase.HALTED else ""
             self._tell(venue, self.boards[venue].change(symbol, phase, text, at_ns), at_ns)
 
@@ -336,3 +343,10 @@ class Exchange:
                     leaves_lots=order.leaves_lots,
                 )  # fmt: skip
         self.record.end(now_ns, "+".join(one.lit.market.digest() for one in self._all))
+
+
+def _opened(source: Tape | Source, settings: Settings, rule: TapeSettings) -> Source:
+    """A market over the lit venues that is ready to run, from the rule's start to its stop if from a tape."""
+    if isinstance(source, Source):
+        return source
+    return from_tape(source, len(settings.lit), start_ns=rule.start, stop_ns=rule.stop)

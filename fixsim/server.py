@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable
-from typing import IO
+from collections.abc import Callable, Mapping
+from typing import IO, Any
 
 import structlog
 
@@ -33,21 +33,21 @@ async def serve(
     tape: Tape,
     record: IO[str],
     *,
+    listed: Mapping[str, Tape] | None = None,
     clock: Clock | None = None,
     network: Network | None = None,
     listening: Callable[[dict[str, int]], object] = lambda ports: None,
 ) -> None:
     """Run the exchange from the tape's start to its end; `listening` gets the open ports ("clock" too).
 
+    `listed` are the further instruments' tapes, by symbol.
+
     Cancelling it is a clean stop: participants are told, and the record gets its last line.
     """
     lockstep = settings.clock.mode == "lockstep"
     clock = clock or SystemClock()
-    exchange = (
-        Exchange(settings, tape, record.write)
-        if lockstep
-        else Exchange(settings, tape, record.write, origin_ns=clock.now_ns(), speed=settings.clock.speed)
-    )
+    wall: dict[str, Any] = {} if lockstep else {"origin_ns": clock.now_ns(), "speed": settings.clock.speed}
+    exchange = Exchange(settings, tape, record.write, listed=listed, **wall)
     venues = Venues(settings, Gateway(settings, exchange), network or TcpNetwork())
     owner = Held(venues) if lockstep else WallClock(venues, clock)
     try:

@@ -43,7 +43,7 @@ class _Frozen(BaseModel):
 
 
 class Instrument(_Frozen):
-    """The one listed instrument. Quantities are lots, prices multiples of the tick."""
+    """An instrument. Quantities are lots, prices multiples of the tick."""
 
     symbol: Annotated[str, Field(pattern=r"^[A-Z0-9./-]{1,24}$")]
     tick_nanos: Annotated[int, Field(gt=0)]
@@ -59,6 +59,12 @@ class Tape(_Frozen):
     path: str
     start: UtcNs | None = None
     stop: UtcNs | None = None
+
+
+class Listed(Instrument):
+    """One more instrument at every venue. Its tape starts when the first one's does, whatever its dates."""
+
+    tape: Tape
 
 
 class Clock(_Frozen):
@@ -214,7 +220,7 @@ class Desk(_Frozen):
 
 
 class Settings(_Frozen):
-    """The whole file. Every name is required; nothing has a hidden default but the tape's ends."""
+    """The whole file. What may be left out is off, or none; `listing` are further instruments."""
 
     host: Host
     seed: Annotated[int, Field(ge=0, lt=2**63)]
@@ -226,6 +232,7 @@ class Settings(_Frozen):
     venue: Annotated[tuple[Venue, ...], Field(min_length=1, max_length=8, strict=False)]
     hidden: Hidden
     desk: Desk
+    listing: Annotated[tuple[Listed, ...], Field(max_length=63, strict=False)] = ()
 
     @model_validator(mode="after")
     def _venues_are_distinct(self) -> Self:
@@ -237,10 +244,17 @@ class Settings(_Frozen):
             raise ValueError(f"venue.port and clock.port must differ, got {ports}")
         if not any(v.kind == "lit" for v in self.venue):
             raise ValueError("at least one venue must be lit: the tape has to trade somewhere")
-        if self.instrument.min_lots % self.instrument.round_lots:
-            raise ValueError("instrument.min_lots must be a multiple of instrument.round_lots")
-        if self.hidden.min_lots % self.instrument.round_lots:
-            raise ValueError("hidden.min_lots must be a multiple of instrument.round_lots")
+        for field, rule in (
+            ("instrument", self.instrument),
+            *((f"listing.{n}", r) for n, r in enumerate(self.listing)),
+        ):
+            if rule.min_lots % rule.round_lots:
+                raise ValueError(f"{field}.min_lots must be a multiple of {field}.round_lots")
+            if self.hidden.min_lots % rule.round_lots:
+                raise ValueError(f"hidden.min_lots must be a multiple of {field}.round_lots")
+        symbols = [rule.symbol for rule in (self.instrument, *self.listing)]
+        if len(set(symbols)) != len(symbols):
+            raise ValueError(f"symbols of instrument and listing must differ, got {symbols}")
         return self
 
     @property
@@ -262,31 +276,52 @@ def tape_path(settings: Settings, settings_path: Path) -> Path:
 
     A compact tape is a file, a Parquet tape the folder of its symbol (or one that holds no other).
     """
-    named = settings.tape.path
-    places = [settings_path.parent / named, Path(named), SHIPPED.parent / named]
+    return _find(settings.tape, "tape", settings_path)
+
+
+def listed_tapes(settings: Settings, settings_path: Path) -> dict[str, Path]:
+    """Where the further instruments' tapes are, by symbol; see tape_path."""
+    return {
+        listed.symbol: _find(listed.tape, f"listing.{number}.tape", settings_path)
+        for number, listed in enumerate(settings.listing)
+    }
+
+
+def _find(tape: Tape, field: str, settings_path: Path) -> Path:
+    places = [settings_path.parent / tape.path, Path(tape.path), SHIPPED.parent / tape.path]
     for place in places:
-        if place.is_file() or (named and place.is_dir() and find_tapes(place)):
+        if place.is_file() or (tape.path and place.is_dir() and find_tapes(place)):
             return place
+    looked = ", ".join(str(p.parent) for p in places)
     raise SettingsError(
-        f"{settings_path}: tape.path = {named!r}: no such file in {', '.join(str(p.parent) for p in places)},"
-        " nor the folder of a tape"
+        f"{settings_path}: {field}.path = {tape.path!r}: no such file in {looked}, nor the folder of a tape"
     )
 
 
 def refuse_other_tape(settings: Settings, tape: RecordedTape, settings_path: Path) -> None:
     """SettingsError when the tape is of another instrument, or the replay's ends lie outside of it."""
-    rule = settings.instrument
+    _refuse(settings.instrument, "instrument", settings.tape, "tape", tape, settings_path)
+
+
+def refuse_listed_tape(settings: Settings, symbol: str, tape: RecordedTape, settings_path: Path) -> None:
+    """The same for the tape of a further instrument."""
+    number = [listed.symbol for listed in settings.listing].index(symbol)
+    listed, field = settings.listing[number], f"listing.{number}"
+    _refuse(listed, field, listed.tape, f"{field}.tape", tape, settings_path)
+
+
+def _refuse(
+    rule: Instrument, field: str, asked: Tape, asked_field: str, tape: RecordedTape, settings_path: Path
+) -> None:
     for name in ("symbol", "tick_nanos", "lots_per_unit"):
         stated, recorded = getattr(rule, name), getattr(tape, name)
         if stated != recorded:
-            field = f"instrument.{name} = {stated!r}"
-            raise SettingsError(f"{settings_path}: {field}: the tape says {recorded!r}")
-    start_ns, stop_ns = settings.tape.start or tape.start_ns, settings.tape.stop or tape.end_ns
+            raise SettingsError(f"{settings_path}: {field}.{name} = {stated!r}: the tape says {recorded!r}")
+    start_ns, stop_ns = asked.start or tape.start_ns, asked.stop or tape.end_ns
     if not tape.start_ns <= start_ns < stop_ns <= tape.end_ns:
-        raise SettingsError(
-            f"{settings_path}: tape.start, tape.stop = {_utc(start_ns)}, {_utc(stop_ns)}:"
-            f" start before stop, and both within the tape, {_utc(tape.start_ns)} to {_utc(tape.end_ns)}"
-        )
+        ends = f"{asked_field}.start, {asked_field}.stop = {_utc(start_ns)}, {_utc(stop_ns)}"
+        whole = f"{_utc(tape.start_ns)} to {_utc(tape.end_ns)}"
+        raise SettingsError(f"{settings_path}: {ends}: start before stop, and both within the tape, {whole}")
 
 
 def _utc(time_ns: int) -> str:

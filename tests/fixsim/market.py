@@ -65,20 +65,31 @@ def with_clients(venue: str = "XLIT1", **options: Any) -> Settings:
     return Settings.model_validate(read)
 
 
-def tape(moves: Sequence[tuple[int, EventKind, int, int, int, int]] = (), lasts_ms: int = 1000) -> Tape:
+def tape(
+    moves: Sequence[tuple[int, EventKind, int, int, int, int]] = (),
+    lasts_ms: int = 1000,
+    *,
+    symbol: str = SYMBOL,
+    tick_nanos: int = TICK,
+    lots_per_unit: int = BTC,
+    start_ns: int = START_NS,
+) -> Tape:
     """A book of 1 BTC at each of 100.00, 99.99 … and 100.02, 100.03 …, and then `moves`:
 
-    (ms, kind, ordinal, sign, ticks, lots). A last limit far away ends it after `lasts_ms`.
+    (ms, kind, ordinal, sign, ticks, lots). A last limit far away ends it after `lasts_ms`. Of another
+    instrument the book is one unit at each of 10,000 ticks and less, and 10,002 ticks and more.
     """
     opening = np.zeros(20, OPENING)
     for i in range(10):
-        opening[i] = (i, 2 * (10_000 - i), BTC, 1)
-        opening[10 + i] = (10 + i, 2 * (10_002 + i), BTC, -1)
+        opening[i] = (i, 2 * (10_000 - i), lots_per_unit, 1)
+        opening[10 + i] = (10 + i, 2 * (10_002 + i), lots_per_unit, -1)
     rows = [(0, EventKind.LIMIT, 90, 1, 1, 1), *moves, (lasts_ms, EventKind.LIMIT, 99, 1, 1, 1)]
     flow = np.zeros(len(rows), EVENT)
     for i, (ms, kind, ordinal, sign, ticks, lots) in enumerate(rows):
-        flow[i] = (START_NS + ms * MS, ordinal, 2 * ticks, lots, -1, kind, sign)
-    return Tape(SYMBOL, "test", TICK, BTC, opening, flow, np.zeros(0, MATCH), np.zeros(0, OPENING))
+        flow[i] = (start_ns + ms * MS, ordinal, 2 * ticks, lots, -1, kind, sign)
+    return Tape(
+        symbol, "test", tick_nanos, lots_per_unit, opening, flow, np.zeros(0, MATCH), np.zeros(0, OPENING)
+    )
 
 
 def order(cl_ord_id: str, side: Side, ticks: int | None, lots: int = BTC, **more: Any) -> NewOrderSingle:
@@ -200,11 +211,11 @@ class Client:
 class Floor:
     """An exchange behind its gateway, with the time in hand and every byte that left kept in `wire`."""
 
-    def __init__(self, rules: Settings | None = None, recording: Tape | None = None, **clock: Any) -> None:
-        """`clock`: origin_ns and speed of a run on wall time."""
+    def __init__(self, rules: Settings | None = None, recording: Tape | None = None, **more: Any) -> None:
+        """`more`: origin_ns and speed of a run on wall time; listed, the further instruments' tapes."""
         self.rules = rules or settings()
         self.lines: list[str] = []
-        self.exchange = Exchange(self.rules, recording or tape(), self.lines.append, **clock)
+        self.exchange = Exchange(self.rules, recording or tape(), self.lines.append, **more)
         self.gateway = Gateway(self.rules, self.exchange)
         self.now_ns = self.exchange.now_ns
         self.clients: dict[object, Client] = {}

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fixsim.flow.excitation import Timing
+from fixsim.flow.hawkes import Hawkes
 from fixsim.flow.log import Log
 from fixsim.flow.model import Model
 from fixsim.flow.queue_reactive import QueueReactive
@@ -51,6 +53,30 @@ def queue_reactive(
     return opened(
         lambda market: QueueReactive(
             market, model, seed=seed, start_ns=start_ns, start_px=start_px, depth=depth, log=log
+        ),
+        venues=venues,
+        start_ns=start_ns,
+        duration_s=duration_s,
+        start_px=start_px,
+    )
+
+
+def hawkes(
+    model: Model,
+    timing: Timing,
+    *,
+    seed: int,
+    venues: int = 1,
+    start_ns: int = 0,
+    duration_s: float = 3600.0,
+    start_px: int = START_PX,
+    depth: int = 10,
+    log: Log | None = None,
+) -> Source:
+    """See Hawkes."""
+    return opened(
+        lambda market: Hawkes(
+            market, model, timing, seed=seed, start_ns=start_ns, start_px=start_px, depth=depth, log=log
         ),
         venues=venues,
         start_ns=start_ns,

@@ -233,7 +233,7 @@ def act(core: Core, acts: Acts, model: Tables, rng: Generator, state: State, now
         acts.state[VOID] += 1
         return _OK
     event = mark(model, rng, side, level, size)
-    return do(core, acts, rng, state.whole[REF], side, level, event, model.units[level], now_ns)
+    return do(core, acts, rng, state.whole[REF], side, level, event, 1, model.units[level], now_ns)
 
 
 @kernel
@@ -259,17 +259,23 @@ def do(
     side: int,
     level: int,
     event: int,
-    lots: int,
+    units: int,
+    unit: int,
     now_ns: int,
 ) -> int:
-    """The event as an order: a code."""
+    """An event of so many units as an order, or so many cancels: a code."""
     sign = 1 - 2 * side
     px = level_px(ref, sign, level)
     if event == _ADDS:
-        return add(core, acts, sign, px, lots, now_ns)
+        return add(core, acts, sign, px, units * unit, now_ns)
     if event == _CANCELS or px != best_px(core, sign):
-        return cancel_any(core, acts, rng, sign, px, now_ns)
-    return take(core, acts, fresh(core, acts), -sign, px, lots, now_ns)
+        code = _OK
+        for _ in range(units):
+            code = cancel_any(core, acts, rng, sign, px, now_ns)
+            if code != _OK or shown(core, sign, px) == 0:
+                break
+        return code
+    return take(core, acts, fresh(core, acts), -sign, px, units * unit, now_ns)
 
 
 @kernel

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fixsim.matching import Capacity, EventKind, Kind, Market
+from fixsim.matching import Capacity, EventKind, Kind, Market, Rules
 from fixsim.matching.layout import EVENT, OPENING
 from fixsim.tape import SHIPPED, Tape, TapeError, load_tape, save_tape, verify
 from fixsim.tape.format import MATCH
@@ -108,7 +108,7 @@ def test_a_participant_takes_from_the_recording_and_history_bends_around_it(tape
 def test_no_order_of_the_recording_outlives_its_recorded_end(tape: Tape) -> None:
     """Without the DONE events, orders that a participant displaced would stay as ghosts."""
     done = set(tape.events["ordinal"][tape.events["kind"] >= EventKind.CANCEL].tolist())
-    market = Market.for_tape(tape, 3)
+    market = Market.for_tape(tape, 3, rules=Rules(((0, 1),)))
     for key in range(1, 6):
         market.step_until(tape.start_ns + key * 20_000_000_000)
         bid = max(market.best(venue).bid_px for venue in range(3))

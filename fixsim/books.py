@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from fixsim.dark import DarkBook, HiddenInterest, consolidated, midpoint
 from fixsim.entry import Ask, Kind
+from fixsim.matching import FillFlag, Market, Peg, Phase, Reason, Terms, WrongPhase
 from fixsim.matching import Kind as MarketKind
-from fixsim.matching import Market, Phase
-from fixsim.orders import Fill, Happening, Outcome
+from fixsim.orders import Fill, Gone, Happening, Outcome
 from fixsim.publisher import Publisher
 from fixsim.settings import Instrument, Settings
 
@@ -22,6 +22,12 @@ _KINDS = {
     Kind.MARKET: MarketKind.MARKET,
     Kind.IOC: MarketKind.IOC,
     Kind.FOK: MarketKind.FOK,
+    Kind.PEG: MarketKind.LIMIT,
+}
+WHY = {
+    Reason.SELF_MATCH: "self-match prevention",
+    Reason.AUCTION: "unfilled in the auction",
+    Reason.MASS_CANCEL: "mass cancel",
 }
 _DARK_KINDS = {
     Kind.LIMIT: MarketKind.LIMIT,
@@ -41,11 +47,12 @@ class LitMarket:
     publishers: Sequence[Publisher]
     max_px: int
     touched: set[int] = field(default_factory=set)
-    phases: list[Phase] = field(init=False)
+    last_px: list[int] = field(init=False)
+    """The last trade's price by venue; 0: none yet."""
     _waiting: list[list[Happening]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.phases = [Phase.CONTINUOUS for _ in self.publishers]
+        self.last_px = [0 for _ in self.publishers]
         self._waiting = [[] for _ in self.publishers]
 
     def settle(self, taker: int = 0, far: Far | None = None) -> None:
@@ -53,19 +60,31 @@ class LitMarket:
 
         `far` is the touch as the participant's order `taker` found it: its fills say if they were better.
         """
-        for record in self.market.fills().tolist():
-            _, maker, key, px, qty, _, _, venue, sign, maker_is_ours, taker_is_ours, *_ = record
+        notes = self.market.notes().tolist()
+        fills = self.market.fills().tolist()
+        for number, record in enumerate(fills):
+            _, maker, key, px, qty, _, _, venue, sign, maker_is_ours, taker_is_ours, flags = record
+            self._note(notes, number)
+            auction = bool(flags & FillFlag.AUCTION)
             self.touched.add(venue)
+            self.last_px[venue] = px
             self.publishers[venue].trade(px, qty)
             if maker_is_ours:
-                self._waiting[venue].append(Fill(maker, px, qty, maker=True))
+                self._waiting[venue].append(Fill(maker, px, qty, True, 0, auction))
             if taker_is_ours:
-                better = _improvement(sign, px, far) if key == taker else 0
-                self._waiting[venue].append(Fill(key, px, qty, maker=False, improvement_px=better))
+                better = _improvement(sign, px, far) if key == taker and sign else 0
+                self._waiting[venue].append(Fill(key, px, qty, False, better, auction))
+        self._note(notes, len(fills))
         for px, total, before, venue, sign in self.market.changes().tolist():
             self.touched.add(venue)
             if px <= self.max_px:
                 self.publishers[venue].change(sign, px, before, total)
+
+    def _note(self, notes: list[tuple[int, ...]], fills: int) -> None:
+        """Orders that the market cancelled before its fill number `fills`."""
+        while notes and notes[0][3] <= fills:
+            _, key, _, _, venue, reason = notes.pop(0)
+            self._waiting[venue].append(Gone(key, WHY[Reason(reason)]))
 
     def take(self, venue: int) -> list[Happening]:
         """What befell participants' orders at a lit venue since the last call."""
@@ -74,13 +93,26 @@ class LitMarket:
 
     def touch(self) -> Far | None:
         """The consolidated touch of the venues that trade; None: a side is empty, or crossed."""
-        trading = (n for n, phase in enumerate(self.phases) if phase is Phase.CONTINUOUS)
+        venues = range(self.market.venues)
+        trading = (venue for venue in venues if self.market.phase(venue) is Phase.CONTINUOUS)
         return consolidated(self.market.best(venue) for venue in trading)
 
     def set_phase(self, venue: int, phase: Phase, now_ns: int) -> None:
-        """A venue's phase is another. The touch is of those that trade, so others' midpoint may move."""
-        self.phases[venue] = phase
+        """A venue's phase is another. The touch is of those that trade, so others' midpoint may move.
+
+        Whatever is crossed when trading goes on (after an auction's time, or a halt in it) trades first, at
+        the auction's one price; the reference is the venue's last price.
+        """
+        if phase is Phase.CONTINUOUS and self.market.phase(venue) is Phase.AUCTION:
+            self.market.auction(venue, self.last_px[venue], now_ns)
+        try:
+            self.market.set_phase(venue, phase, now_ns)
+        except WrongPhase:
+            self.market.set_phase(venue, Phase.AUCTION, now_ns)
+            self.market.auction(venue, self.last_px[venue], now_ns)
+            self.market.set_phase(venue, phase, now_ns)
         self.touched.add(venue)
+        self.settle()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +124,13 @@ class LitBook:
 
     def submit(self, key: int, ask: Ask, now_ns: int) -> Outcome:
         far = self.lit.touch()
-        kind = _KINDS[ask.kind]
-        done = self.lit.market.submit(self.venue, key, ask.sign, ask.px, ask.qty_lots, kind, now_ns)
+        kind, terms = _KINDS[ask.kind], _terms(ask)
+        done = self.lit.market.submit(self.venue, key, ask.sign, ask.px, ask.qty_lots, kind, now_ns, terms)
         self.lit.settle(key, far)
         return Outcome(self.lit.take(self.venue), done.cancelled)
 
     def cancel(self, key: int, now_ns: int) -> None:
-        self.lit.market.cancel(key)
+        self.lit.market.cancel(key, now_ns)
         self.lit.settle()
 
     def replace(self, key: int, px: int, leaves_lots: int, now_ns: int) -> Outcome:
@@ -179,6 +211,18 @@ class DarkMarket:
             if fill.taker_is_ours:
                 ours.append(Fill(fill.taker_key, px, qty, False, _improvement(sign, px, far)))
         return ours
+
+
+def _terms(ask: Ask) -> Terms:
+    return Terms(
+        post_only=ask.post_only,
+        hidden=ask.shown_lots == 0 and ask.peg is Peg.NONE,
+        peg=ask.peg,
+        display_qty=ask.shown_lots or 0,
+        min_qty=ask.min_lots,
+        group=ask.group if ask.self_match else 0,
+        self_match=ask.self_match,
+    )
 
 
 def _improvement(sign: int, px: int, far: Far | None) -> int:

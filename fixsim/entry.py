@@ -10,13 +10,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from fixsim.matching import Peg, SelfMatch
 from fixsim.settings import Instrument, Venue
 from risk.order import OrdType, TimeInForce
 from router.fix.decimals import nanos_to_wire
-from router.fix.messages import NewOrderSingle
+from router.fix.messages import MIDPOINT_PEG, NewOrderSingle
 
 UNKNOWN_SYMBOL, EXCHANGE_CLOSED, UNKNOWN_ORDER, DUPLICATE_ORDER = 1, 2, 5, 6
 UNSUPPORTED, INCORRECT_QUANTITY, OTHER = 11, 13, 99
+POST_ONLY = "6"
+"""ExecInst(18): participate, do not initiate."""
+PEGS = {MIDPOINT_PEG: Peg.MID, "R": Peg.PRIMARY}
 
 
 class Kind(StrEnum):
@@ -38,6 +42,14 @@ class Ask(NamedTuple):
     qty_lots: int
     min_lots: int = 0
     """No fill may be smaller, except one that completes the order."""
+    shown_lots: int | None = None
+    """What the book displays of it at a time; 0: nothing, None: all."""
+    post_only: bool = False
+    peg: Peg = Peg.NONE
+    """What the price follows at a lit venue; at a dark one every price is the midpoint."""
+    self_match: SelfMatch = SelfMatch.NONE
+    group: int = 0
+    """Its owner's number, so that self-match prevention knows its orders; 0: none."""
 
 
 @dataclass(slots=True)
@@ -46,21 +58,27 @@ class Refused(Exception):  # noqa: N818 - a verdict, not a fault
     text: str
 
 
-def ask_of(request: NewOrderSingle, instrument: Instrument, venue: Venue) -> Ask:
+def ask_of(request: NewOrderSingle, client: str, instrument: Instrument, venue: Venue) -> Ask:
     """What a NewOrderSingle asks of the book, if the venue takes such an order."""
     check_quantity(instrument, request.qty_lots)
     kind = kind_of(request, venue)
+    peg = _peg(request, venue)
+    post_only = POST_ONLY in request.exec_inst.split()
+    if post_only and venue.kind == "dark":
+        raise Refused(UNSUPPORTED, f"ExecInst(18) {POST_ONLY}: {venue.name} shows no price to join")
     px = px_of(instrument, venue.name, request.ord_type, request.price_nanos)
     _check_parts(request, instrument, venue)
-    return Ask(kind, request.side.sign, px, request.qty_lots, request.min_qty_lots)
+    shown = request.max_floor_lots
+    if shown is not None and shown >= request.qty_lots:
+        shown = None
+    sign, qty, least = request.side.sign, request.qty_lots, request.min_qty_lots
+    return Ask(kind, sign, px, qty, least, shown, post_only, peg, *_group(client, venue))
 
 
 def kind_of(request: NewOrderSingle, venue: Venue) -> Kind:
     """The order's kind, if the venue takes that kind."""
     dark = venue.kind == "dark"
     if request.ord_type is OrdType.PEGGED:
-        if not dark:
-            raise Refused(UNSUPPORTED, f"OrdType(40) P: {venue.name} has no midpoint peg")
         if request.tif in (TimeInForce.IOC, TimeInForce.FOK):
             raise Refused(UNSUPPORTED, f"TimeInForce(59) {request.tif.value}: a peg rests")
         return Kind.PEG
@@ -71,19 +89,41 @@ def kind_of(request: NewOrderSingle, venue: Venue) -> Kind:
     return Kind.IOC if request.tif is TimeInForce.IOC else Kind.LIMIT
 
 
+def _group(client: str, venue: Venue) -> tuple[SelfMatch, int]:
+    """Which of a client's orders goes where two would meet, and the number that they have in common."""
+    for number, one in enumerate(venue.clients, start=1):
+        if one.comp_id == client and one.self_match:
+            return SelfMatch[one.self_match.upper()], number
+    return SelfMatch.NONE, 0
+
+
+def _peg(request: NewOrderSingle, venue: Venue) -> Peg:
+    """What a PEGGED order's price follows, by ExecInst(18): M the midpoint, R its own side's best price."""
+    if request.ord_type is not OrdType.PEGGED:
+        return Peg.NONE
+    asked = {PEGS[code] for code in request.exec_inst.split() if code in PEGS}
+    if venue.kind == "dark":
+        if asked <= {Peg.MID}:
+            return Peg.MID
+        raise Refused(UNSUPPORTED, f"ExecInst(18) {request.exec_inst}: {venue.name} has only a midpoint peg")
+    if len(asked) != 1:
+        raise Refused(UNSUPPORTED, f"ExecInst(18) {request.exec_inst!r} of a peg is not one of M, R")
+    return asked.pop()
+
+
 def _check_parts(request: NewOrderSingle, instrument: Instrument, venue: Venue) -> None:
-    """MinQty(110) and MaxFloor(111)."""
-    if request.min_qty_lots:
-        if venue.kind != "dark":
-            raise Refused(UNSUPPORTED, f"MinQty(110): {venue.name} takes none")
-        if request.min_qty_lots > request.qty_lots or request.min_qty_lots % instrument.round_lots:
+    """MinQty(110) and MaxFloor(111), which are parts of the quantity."""
+    for name, part in (("MinQty(110)", request.min_qty_lots), ("MaxFloor(111)", request.max_floor_lots or 0)):
+        if part > request.qty_lots or part % instrument.round_lots:
             most = f"{instrument.round_lots} up to OrderQty(38), {request.qty_lots} lots"
-            text = f"MinQty(110) {request.min_qty_lots} lots is not a multiple of {most}"
-            raise Refused(INCORRECT_QUANTITY, text)
+            raise Refused(INCORRECT_QUANTITY, f"{name} {part} lots is not a multiple of {most}")
     if request.max_floor_lots and venue.kind == "dark":
         raise Refused(UNSUPPORTED, f"MaxFloor(111): {venue.name} shows nothing of an order")
-    if request.max_floor_lots is not None and venue.kind != "dark":
-        raise Refused(UNSUPPORTED, f"MaxFloor(111): {venue.name} shows all of an order")
+    if request.min_qty_lots and venue.kind == "lit":
+        hidden = request.max_floor_lots == 0 or request.ord_type is OrdType.PEGGED
+        if not hidden and request.tif is not TimeInForce.IOC:
+            text = f"MinQty(110): {venue.name} takes it with IOC, hidden and pegged orders only"
+            raise Refused(UNSUPPORTED, text)
 
 
 def check_quantity(instrument: Instrument, qty_lots: int) -> None:

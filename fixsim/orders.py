@@ -24,6 +24,8 @@ class Fill:
     maker: bool
     improvement_px: int = 0
     """Half ticks by which px is better than the far side of the consolidated lit touch; 0: not better."""
+    auction: bool = False
+    """Nobody made and nobody took it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ report left). Every line has `event`, `time_ns` and `venue`; the other keys depe
     open           session cl_ord_id order_id qty_lots cum_lots leaves_lots (one for each, at the end)
     end            venue "": time_ns, orders, fills, state (digest of the lit books): the last line
 
-Side is the wire's (1 buy, 2 sell, 5, 6); liquidity is LastLiquidityInd(851): 1 added, 2 removed.
+Side is the wire's (1 buy, 2 sell, 5, 6); liquidity is LastLiquidityInd(851): 1 added, 2 removed; 0 in an
+auction.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A report follows from the order's state, which the functions here bring up to date: leaves, cumulative
 quantity, status. Commission of a fill: price x quantity x ppb, exact, rounded half up to a nano of the
 currency; where that is a fee it is at least min_fill_fee_nanos; an order's first fill bears order_fee_nanos
-besides.
+besides. In an auction both sides pay the taker's.
 
 PriceImprovement(639) is, for each unit, what a fill is better than the far side of the consolidated lit touch
 (the best offer for a buyer): at a dark venue the touch when the trade was made, for either party; at a lit
@@ -49,7 +49,7 @@ class More(TypedDict, total=False):
     last_qty_lots: int
     last_px_nanos: int
     last_mkt: str
-    last_liquidity: LastLiquidity
+    last_liquidity: LastLiquidity | None
     commission_nanos: int
     text: str
     ord_status_req_id: str
@@ -114,24 +114,26 @@ class Reporter:
         order.paid_nanos_lots += price_nanos * fill.qty_lots
         order.status = OrdStatus.PARTIALLY_FILLED if order.leaves_lots else OrdStatus.FILLED
         liquidity = LastLiquidity.ADDED if fill.maker else LastLiquidity.REMOVED
+        stated = None if fill.auction else liquidity  # 4.4 has no code for an auction
         exec_id = self.next_exec_id()
         self.record.write(
             "fill", now_ns, self.settings.name, session=order.owner, cl_ord_id=order.cl_ord_id,
             order_id=order.order_id, exec_id=exec_id, symbol=instrument.symbol, side=int(order.side),
             price_nanos=price_nanos,
-            qty_lots=fill.qty_lots, fee_nanos=fee_nanos, liquidity=int(liquidity), cum_lots=order.cum_lots,
+            qty_lots=fill.qty_lots, fee_nanos=fee_nanos, liquidity=int(stated or 0), cum_lots=order.cum_lots,
             leaves_lots=order.leaves_lots,
         )  # fmt: skip
         return self._report(
             order, ExecType.TRADE, now_ns, exec_id=exec_id, last_qty_lots=fill.qty_lots,
-            last_px_nanos=price_nanos, last_mkt=self.settings.name, last_liquidity=liquidity,
+            last_px_nanos=price_nanos, last_mkt=self.settings.name, last_liquidity=stated,
             commission_nanos=fee_nanos,
             price_improvement_nanos=fill.improvement_px * instrument.tick_nanos // 2,
         )  # fmt: skip
 
     def _fee(self, order: Order, fill: Fill, price_nanos: int) -> int:
         rule = self.settings
-        ppb = rule.maker_fee_ppb if fill.maker else rule.taker_fee_ppb
+        makes = fill.maker and not fill.auction
+        ppb = rule.maker_fee_ppb if makes else rule.taker_fee_ppb
         fee_nanos = half_up(price_nanos * fill.qty_lots * ppb, order.instrument.lots_per_unit * 1_000_000_000)
         if ppb >= 0:
             fee_nanos = max(fee_nanos, rule.min_fill_fee_nanos)

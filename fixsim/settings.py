@@ -114,8 +114,9 @@ class Client(_Frozen):
     """One session a venue accepts: who may log on, and for what.
 
     The limits of messages a second, None for no limit, are by market time: `max_orders_per_s` counts new
-    orders and replaces, `max_cancels_per_s` cancels and mass cancels. `copies`: the clients whose reports a
-    drop copy session gets; None: all that send orders to the venue.
+    orders and replaces, `max_cancels_per_s` cancels and mass cancels. `self_match`: which of its own orders
+    is cancelled where two of them would trade; None: they trade. `copies`: the clients whose reports a drop
+    copy session gets; None: all that send orders to the venue.
     """
 
     comp_id: CompId
@@ -123,17 +124,15 @@ class Client(_Frozen):
     cancel_on_disconnect: bool = False
     max_orders_per_s: Throttle | None = None
     max_cancels_per_s: Throttle | None = None
+    self_match: Literal["newest", "oldest", "both"] | None = None
     copies: Annotated[tuple[CompId, ...], Field(min_length=1, strict=False)] | None = None
 
     @model_validator(mode="after")
     def _options_fit_what_it_serves(self) -> Self:
-        if self.serves != "orders" and (
-            self.cancel_on_disconnect or self.max_orders_per_s or self.max_cancels_per_s
-        ):
-            raise ValueError(
-                "cancel_on_disconnect, max_orders_per_s and max_cancels_per_s"
-                f' need serves = "orders", {self.comp_id} serves "{self.serves}"'
-            )
+        options = ("cancel_on_disconnect", "max_orders_per_s", "max_cancels_per_s", "self_match")
+        given = [name for name in options if getattr(self, name)]
+        if given and self.serves != "orders":
+            raise ValueError(f'{given[0]} needs serves = "orders", {self.comp_id} serves "{self.serves}"')
         if self.serves != "drop-copy" and self.copies is not None:
             raise ValueError(f'copies needs serves = "drop-copy", {self.comp_id} serves "{self.serves}"')
         return self
@@ -166,6 +165,8 @@ class Venue(_Frozen):
             )
         if len({c.comp_id for c in self.clients}) != len(self.clients):
             raise ValueError(f"clients of {self.name}: each comp_id may appear once")
+        if self.kind == "dark" and any(c.self_match for c in self.clients):
+            raise ValueError(f"clients of {self.name}: a dark venue has no self_match prevention")
         trading = {c.comp_id for c in self.clients if c.serves == "orders"}
         strangers = sorted({copied for c in self.clients for copied in c.copies or ()} - trading)
         if strangers:

@@ -99,7 +99,7 @@ class Venue:
         place = self.places[request.symbol]
         try:
             self._check_entry(client, request)
-            ask = ask_of(request, place.instrument, self.settings)
+            ask = ask_of(request, client, place.instrument, self.settings)
             outcome = place.book.submit(key, ask, now_ns)
         except Refused as refused:
             return [self.refuse(client, request, refused.reason, refused.text, now_ns)]

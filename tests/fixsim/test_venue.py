@@ -155,7 +155,11 @@ def test_what_may_not_rest_is_cancelled(
             "OrderQty(38) 0 lots is not a multiple of 1 from 1 to",
         ),
         (lambda b: b.new("1", Side.BUY, 10_000, 10**12), "13", "to 100000000000"),
-        (lambda b: b.new("1", Side.BUY, 10_000, ord_type=OrdType.PEGGED), "11", "XLIT1 has no midpoint peg"),
+        (
+            lambda b: b.new("1", Side.BUY, 10_000, ord_type=OrdType.PEGGED),
+            "11",
+            "ExecInst(18) '' of a peg is not one",
+        ),
         (
             lambda b: b.new("1", Side.BUY, 10_000, ord_type=OrdType.MARKET),
             "99",

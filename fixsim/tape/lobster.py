@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fixsim.tape.format import TapeError
 from fixsim.tape.importers import Request
@@ -27,6 +26,7 @@ from fixsim.tape.lobster_files import (
     File,
     Message,
     book_levels,
+    book_row,
     common_day,
     described,
     message_of,
@@ -121,6 +121,15 @@ class _Chunk(NamedTuple):
     recorded: Recorded
 
 
+class _Taken(NamedTuple):
+    """One message as a ROW, and the row of an orderbook file after it."""
+
+    message: tuple[int, ...]
+    book: _Book | None
+    levels: list[int]
+    after_gap: bool
+
+
 class _Reading:
     """The message file and the orderbook files, side by side, row by row."""
 
@@ -146,41 +155,45 @@ class _Reading:
         more = True
         while more:
             rows = np.zeros(CHUNK, ROW)
-            px = np.zeros((CHUNK, 2, self._levels), np.int64)
-            none = np.zeros(CHUNK, np.int64)
-            recorded = Recorded(px, np.zeros_like(px), none, none.copy(), np.zeros(CHUNK, np.bool_))
+            books = np.zeros((CHUNK, 4 * self._levels), np.int64)
+            depth, file = np.zeros(CHUNK, np.int64), np.zeros(CHUNK, np.int64)
+            after_gap = np.zeros(CHUNK, np.bool_)
             n = 0
             while n < CHUNK and (more := (line := next(self._messages, None)) is not None):
-                if line is not None and self._take(*line, rows, recorded, n):
-                    n += 1
+                if line is None or (taken := self._take(*line)) is None:
+                    continue
+                rows[n] = taken.message
+                if taken.book is not None:
+                    depth[n] = len(taken.levels) // 4
+                    books[n, : len(taken.levels)] = taken.levels
+                    file[n], after_gap[n] = taken.book.file, taken.after_gap
+                n += 1
             if n:
-                yield _Chunk(rows[:n], recorded.first(n))
+                px, qty = book_levels(books[:n], self._lots)
+                yield _Chunk(rows[:n], Recorded(px, qty, depth[:n], file[:n], after_gap[:n]))
         for book in self._books:
             book.end()
 
-    def _take(self, row: int, raw: bytes, rows: Records, recorded: Recorded, n: int) -> bool:
-        """Put one message, and the book after it, at place `n`; False: it was set aside."""
+    def _take(self, row: int, raw: bytes) -> _Taken | None:
+        """One message, and the book after it; None: it was set aside."""
         shown = [(book, levels) for book in self._books if (levels := book.row(row)) is not None]
         message = message_of(raw)
         reason = message if isinstance(message, str) else self._out_of_order(message.ns)
         if reason or isinstance(message, str):
             self.writer.reject(self._file, row, reason, raw)
             self._gap = self._unseen = True
-            return False
+            return None
         self._last_ns = message.ns
-        rows[n] = self._row(message, row)
-        if shown:
-            book, levels = shown[0]
-            for other, fewer in shown[1:]:
-                if not np.array_equal(fewer, levels[:, : fewer.shape[1]]):
-                    self.writer.reject(other.file, row, f"differs from {book.name}")
-            m = recorded.depth[n] = levels.shape[1]
-            recorded.px[n, :, :m] = np.where(levels[:, :, 1] > 0, levels[:, :, 0] * PRICE_NANOS, 0)
-            recorded.qty[n, :, :m] = levels[:, :, 1] * self._lots
-            recorded.file[n], recorded.after_gap[n] = book.file, self._unseen
-            self._unseen = False
+        as_row = self._row(message, row)
         self._gap = False
-        return True
+        if not shown:
+            return _Taken(as_row, None, [], False)
+        book, levels = shown[0]
+        for other, fewer in shown[1:]:
+            if fewer != levels[: len(fewer)]:
+                self.writer.reject(other.file, row, f"differs from {book.name}")
+        after_gap, self._unseen = self._unseen, False
+        return _Taken(as_row, book, levels, after_gap)
 
     def _out_of_order(self, ns: int) -> str:
         if ns < self._last_ns:
@@ -221,8 +234,8 @@ class _Book:
         self._lines = _lines(writer, self.file, source)
         self._ended = False
 
-    def row(self, row: int) -> NDArray[np.int64] | None:
-        """As book_levels gives it; None: there is no such row, or it was set aside."""
+    def row(self, row: int) -> list[int] | None:
+        """As book_row gives it; None: there is no such row, or it was set aside."""
         if self._ended or (self._said.rows is not None and row > self._said.rows):
             return None
         line = next(self._lines, None)
@@ -230,9 +243,9 @@ class _Book:
             self._ended = True
             self._writer.reject(self.file, row, "the orderbook ends here, the messages go on")
             return None
-        levels = book_levels(line[1])
-        if not isinstance(levels, str) and levels.shape[1] != self._said.levels:
-            levels = f"{levels.shape[1]} levels, not {self._said.levels}"
+        levels = book_row(line[1])
+        if not isinstance(levels, str) and len(levels) // 4 != self._said.levels:
+            levels = f"{len(levels) // 4} levels, not {self._said.levels}"
         if isinstance(levels, str):
             self._writer.reject(self.file, row, levels, line[1])
             return None

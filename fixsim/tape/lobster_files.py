@@ -152,33 +152,46 @@ def _why_no_message(line: bytes) -> str:
     return f"{name} {_shown(fields[list(_FIELDS).index(name)])} cannot be"
 
 
-def book_levels(line: bytes) -> NDArray[np.int64] | str:
-    """A row of the orderbook file, or what is wrong with it: [side, level, (price, size)], bids first.
-
-    A level that is not there has size 0.
-    """
+def book_row(line: bytes) -> list[int] | str:
+    """A row of the orderbook file as it stands there, or what is wrong with it."""
     if line.translate(None, b"0123456789-,"):
         return f"not numbers: {_shown(line)}"
     try:
-        numbers = [int(field) for field in line.split(b",")]
+        numbers = list(map(int, line.split(b",")))
     except ValueError:
         return f"an empty or damaged field: {_shown(line)}"
     if len(numbers) % 4:
         return f"{len(numbers)} columns are not 4 for each level"
-    if max(map(abs, numbers)) > _NO_LEVEL:
+    if max(numbers) > _NO_LEVEL or min(numbers) < -_NO_LEVEL:
         return f"a number beyond {_NO_LEVEL}"
-    levels = np.array(numbers, np.int64).reshape(-1, 2, 2).transpose(1, 0, 2)[::-1].copy()
-    px, size = levels[:, :, 0], levels[:, :, 1]
-    there = abs(px) != _NO_LEVEL
-    if (size[there] <= 0).any() or (px[there] <= 0).any() or size[~there].any():
+    return (
+        _why_no_side(numbers[0::4], numbers[1::4], 1)
+        or _why_no_side(numbers[2::4], numbers[3::4], -1)
+        or numbers
+    )
+
+
+def _why_no_side(px: list[int], size: list[int], rising: int) -> str:
+    """What is wrong with the prices and sizes of one side; offers rise, bids fall."""
+    none = rising * _NO_LEVEL
+    if px[-1] == none:
+        levels = px.index(none)
+        if any(size[levels:]) or px[levels:] != [none] * (len(px) - levels):
+            return "a level beyond one that is not there"
+        px, size = px[:levels], size[:levels]
+    if px and (min(px) <= 0 or min(size) <= 0):
         return "a level without size, or without price"
-    if (there[:, 1:] & ~there[:, :-1]).any():
-        return "a level beyond one that is not there"
-    worse = px[:, :-1] - px[:, 1:]
-    worse[1] *= -1
-    if (worse[there[:, 1:]] <= 0).any():
-        return "levels are not in order of price"
-    return levels
+    return "" if px == sorted(set(px), reverse=rising < 0) else "levels are not in order of price"
+
+
+def book_levels(rows: NDArray[np.int64], lots: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows [n, 4 x levels] of an orderbook file: px nanos and qty lots [n, 2, levels], bids first.
+
+    Both are 0 where a level is not there.
+    """
+    sides = rows.reshape(len(rows), -1, 2, 2).transpose(0, 2, 1, 3)[:, ::-1]
+    px, size = sides[..., 0], sides[..., 1]
+    return np.where(size > 0, px * PRICE_NANOS, 0), size * lots
 
 
 def _shown(raw: bytes) -> str:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fixsim.tape.format import TapeError
 from fixsim.tape.levels import Replayer
-from fixsim.tape.lobster_files import PRICE_NANOS, book_levels
+from fixsim.tape.lobster_files import book_levels, book_row
 from fixsim.tape.reader import StoredTape
 from fixsim.tape.rows import Records
 from fixsim.tape.schema import Type
@@ -80,7 +80,7 @@ def verify_window(tape: StoredTape, books: list[Path]) -> WindowReport:
             now = px[after], qty[after]
             report.messages += len(message)
             report.anchors += int((rows["type"] == Type.ANCHOR).sum())
-            inner = slice(0, max(1, report.levels - 1))
+            inner = slice(0, report.levels - 1)
             agree = (px[message][:, :, inner] == now[0][:, :, inner]).all(axis=(1, 2))
             agree &= (qty[message][:, :, inner] == now[1][:, :, inner]).all(axis=(1, 2))
             report.inner_equal += int(agree.sum())
@@ -150,35 +150,34 @@ class _RecordedBook:
         self._next = self._read()
         if self._next is None:
             raise TapeError(f"{path.name}: no rows")
-        self.levels: int = self._next.shape[1]
+        self.levels = len(self._next) // 4
 
     def compare(self, rows: NDArray[np.int64], px: Levels, qty: Levels) -> None:
         """The book px, qty [n, 2, levels] after the messages of `rows` [n]."""
-        name = self._source.name
+        at, books = [], []
         for i, row in enumerate(rows.tolist()):
             while self._next is not None and self._row < row:  # its message was set aside at import
                 self._next = self._read()
-            if self._next is None:
-                return
-            if self._row > row:
-                continue
-            there = self._next[:, :, 1] > 0
-            same_px = px[i, :, : self.levels] == np.where(there, self._next[:, :, 0] * PRICE_NANOS, 0)
-            same_qty = qty[i, :, : self.levels] == self._next[:, :, 1] * self._lots
-            self._report.book_rows[name] += 1
-            self._report.book_equal[name] += int(same_px.all() and same_qty.all())
-            self._next = self._read()
+            if self._next is not None and self._row == row:
+                at.append(i)
+                books.append(self._next)
+        if not at:
+            return
+        book_px, book_qty = book_levels(np.array(books, np.int64), self._lots)
+        same = (px[at, :, : self.levels] == book_px) & (qty[at, :, : self.levels] == book_qty)
+        self._report.book_rows[self._source.name] += len(at)
+        self._report.book_equal[self._source.name] += int(same.all(axis=(1, 2)).sum())
 
-    def _read(self) -> Levels | None:
+    def _read(self) -> list[int] | None:
         """The next row, None after the last."""
         line = next(self._lines, None)
         if line is None:
             return None
         self._row = line[0]
-        levels = book_levels(line[1])
-        if isinstance(levels, str):
-            raise TapeError(f"{self._source.name}: row {self._row}: {levels}")
-        return levels
+        numbers = book_row(line[1])
+        if isinstance(numbers, str):
+            raise TapeError(f"{self._source.name}: row {self._row}: {numbers}")
+        return numbers
 
     def close(self) -> None:
         self._source.close()

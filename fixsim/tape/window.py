@@ -35,10 +35,6 @@ class Recorded(NamedTuple):
     file: NDArray[np.int64]  # [n] index into Meta.sources
     after_gap: NDArray[np.bool_]  # [n] rows before this one were set aside: anything may have happened
 
-    def first(self, n: int) -> Recorded:
-        """The same for the first n messages."""
-        return Recorded(self.px[:n], self.qty[:n], self.depth[:n], self.file[:n], self.after_gap[:n])
-
 
 class Window:
     """The visible levels along one tape. `levels` a side; None: the source shows all."""

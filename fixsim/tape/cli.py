@@ -1,4 +1,4 @@
-"""`fixsim tape …`: import recordings, and prove of a tape that it gives back what was recorded."""
+"""`fixsim tape …`: import recordings, look at tapes, prove of one that it gives back what was recorded."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from typing import Annotated
 import typer
 
 from fixsim.tape import SHIPPED, TapeError, verify
+from fixsim.tape.look import tape_inspect, tape_plot
 
 app = typer.Typer(no_args_is_help=True, help="Recorded order flow: import it, look at it, verify it.")
+app.command("inspect")(tape_inspect)
+app.command("plot")(tape_plot)
 
 
 @app.command("import")

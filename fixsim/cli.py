@@ -25,6 +25,7 @@ from fixsim.demo.cli import demo as demo_command
 from fixsim.desk import Block
 from fixsim.flow.cli import flow_app
 from fixsim.lockstep import LockstepError
+from fixsim.realism.cli import realism as realism_command
 from fixsim.settings import (
     NANOS,
     Clock,
@@ -188,6 +189,7 @@ def _seconds(option: str, value: float) -> int:
 app.command("demo")(demo_command)
 app.command("bench")(bench_command)
 app.add_typer(flow_app, name="flow")
+app.command("realism")(realism_command)
 
 
 def _changed(settings: Settings, mode: str | None, speed: float | None, seed: int | None) -> Settings:

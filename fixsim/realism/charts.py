@@ -164,45 +164,48 @@ def metaorder_paths(paths: Paths) -> go.Figure:
 
 
 def metaorder_law(study: Study) -> go.Figure:
-    """Peak impact by size, with standard errors, the fit, and a square root through the same middle."""
+    """Peak impact by size, with standard errors, the fits, and a square root through the generated one's."""
     figure = _figure()
-    paths, fitted = study.metaorders, study.metaorder_law
-    assert paths is not None
-    assert fitted is not None
-    peak = paths.peak / paths.sigma
-    figure.add_scatter(
-        x=_short(paths.shares),
-        y=_short(peak.mean(axis=1)),
-        error_y={
-            "array": _short(peak.std(axis=1, ddof=1) / np.sqrt(peak.shape[1])),
-            "thickness": 1.2,
-            "width": 0,
-            "color": COLOURS["generated"],
-        },
-        mode="markers",
-        name="mean of the runs",
-        marker={"color": COLOURS["generated"], "size": 9},
-        hovertemplate="%{x:.1%} of V: %{y:.3f} σ<extra></extra>",
-    )
-    exponent, factor = fitted[0].value, fitted[1].value
-    if np.isfinite(exponent):
-        x = np.geomspace(paths.shares[0] / 1.3, paths.shares[-1] * 1.3, 40)
-        middle = float(np.exp(np.log(paths.shares).mean()))
-        for name, power, dash, colour in (
-            (f"fit, exponent {exponent:.2f}", exponent, "solid", COLOURS["generated"]),
-            ("square root", 0.5, "dot", MUTED),
-        ):
-            y = factor * middle**exponent * (x / middle) ** power
-            figure.add_scatter(
-                x=_short(x),
-                y=_short(y),
-                mode="lines",
-                name=name,
-                line={"color": colour, "width": 1.4, "dash": dash},
-            )
+    for market, paths in study.metaorders.items():
+        peak = paths.peak / paths.sigma
+        figure.add_scatter(
+            x=_short(paths.shares),
+            y=_short(peak.mean(axis=1)),
+            error_y={
+                "array": _short(peak.std(axis=1, ddof=1) / np.sqrt(peak.shape[1])),
+                "thickness": 1.2,
+                "width": 0,
+                "color": COLOURS[market],
+            },
+            mode="markers",
+            name=study.markets[market].name,
+            marker={"color": COLOURS[market], "size": 8},
+            hovertemplate="%{x:.1%} of V: %{y:.3f} σ<extra></extra>",
+        )
+        exponent, factor = (fitted.value for fitted in study.metaorder_laws[market][:2])
+        if not np.isfinite(exponent):
+            continue
+        x = np.geomspace(paths.shares[0] / 1.2, paths.shares[-1] * 1.2, 40)
+        _law_line(figure, x, factor, exponent, f"exponent {exponent:.2f}", COLOURS[market], _DASH[market])
+        if market == "generated":
+            middle = float(np.exp(np.log(paths.shares).mean()))
+            _law_line(figure, x, factor * middle ** (exponent - 0.5), 0.5, "square root", MUTED, "dash")
     figure.update_xaxes(title_text="Metaorder's size Q / V", tickformat="~%")
     figure.update_yaxes(title_text="Peak impact (σ)", rangemode="tozero")
     return figure
+
+
+def _law_line(
+    figure: go.Figure, x: Floats, factor: float, power: float, name: str, colour: str, dash: str
+) -> None:
+    figure.add_scatter(
+        x=_short(x),
+        y=_short(factor * x**power),
+        mode="lines",
+        name=name,
+        line={"color": colour, "width": 1.4, "dash": dash},
+        hoverinfo="skip",
+    )
 
 
 def shape(study: Study, key: str) -> go.Figure:

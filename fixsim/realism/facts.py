@@ -82,7 +82,9 @@ def autocorrelation(series: Blocks, lags: NDArray[np.int64] | Sequence[int]) -> 
                 sums[k] += centred[:-lag] @ centred[lag:]
                 pairs[k] += len(centred) - lag
     known = (pairs > 0) & (variance > 0)
-    return np.divide(sums, pairs * variance, out=np.full(len(lags), np.nan), where=known)
+    out = np.full(len(lags), np.nan)
+    np.divide(sums, pairs * variance, out=out, where=known)
+    return out
 
 
 def first_autocorrelation(series: Blocks) -> float:

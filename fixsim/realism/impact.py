@@ -24,7 +24,7 @@ from fixsim.realism.view import View
 from fixsim.tape.frame import Change
 
 FAMILY = "Impact"
-EXPONENTS = np.linspace(0.05, 2.0, 79)
+EXPONENTS = np.linspace(0.05, 3.0, 119)
 BUCKETS = 12
 
 
@@ -65,7 +65,7 @@ def imbalance_and_return(view: View) -> list[Floats]:
 def fit(points: Floats) -> Law:
     """Least squares of y = factor x^exponent to points [n, 2].
 
-    The exponent is one of 0.05 to 2 in steps of 0.025; nan with fewer than ten points, or if the fit falls.
+    The exponent is one of 0.05 to 3 in steps of 0.025; nan with fewer than ten points, or if the fit falls.
     """
     if len(points) < 10:
         return Law(np.nan, np.nan)

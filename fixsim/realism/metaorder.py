@@ -79,16 +79,24 @@ def send(
     open_market: Callable[[int], Source],
     experiment: Experiment,
     seed: int,
+    tick_ratio: float = 1.0,
     advance: Callable[[], object] = lambda: None,
 ) -> Paths:
-    """Run it: seeds x (sizes + 1) markets. `advance` is called after each seed."""
+    """Run it: seeds x (sizes + 1) markets; `advance` is called after each.
+
+    `tick_ratio` is the market's tick in ticks of the tape. ValueError if nothing trades in it.
+    """
     control, traded = [], []
     for k in range(experiment.seeds):
         path, volume, _ = _run(open_market(seed + k), experiment, 0, 0)
         control.append(path)
         traded.append(volume)
         advance()
-    without, mean = np.array(control), float(np.mean(traded)) / LASTS
+    without, mean = np.array(control) * tick_ratio, float(np.mean(traded)) / LASTS
+    if mean <= 0:
+        raise ValueError(
+            f"nothing traded in {experiment.seeds} markets: there is no volume to size metaorders by"
+        )
     sizes = [max(round(share * mean), 1) for share in experiment.shares]
     paths, asked, unfilled = [], 0, 0
     for lots in sizes:
@@ -96,7 +104,7 @@ def send(
         for k in range(experiment.seeds):
             sign = 1 if k % 2 == 0 else -1
             path, _, missed = _run(open_market(seed + k), experiment, sign, lots)
-            moved.append(sign * (path - without[k]))
+            moved.append(sign * (path * tick_ratio - without[k]))
             asked, unfilled = asked + lots, unfilled + missed
             advance()
         paths.append(moved)
@@ -104,7 +112,7 @@ def send(
     sigma = float(np.diff(ends, axis=1).std())
     return Paths(
         np.arange(LASTS * POINTS + 1) / POINTS,
-        np.array(sizes) / mean if mean > 0 else np.full(len(sizes), np.nan),
+        np.array(sizes) / mean,
         np.array(paths),
         sigma,
         unfilled / asked,
@@ -152,43 +160,48 @@ def law(paths: Paths, picks: NDArray[np.int64] | None = None) -> tuple[float, fl
     above zero. `picks` are the seeds to read, for the bootstrap.
     """
     peak, left = (x if picks is None else x[:, picks] for x in (paths.peak, paths.left))
-    if paths.sigma <= 0 or peak.mean() <= 0 or not np.isfinite(paths.shares).all():
+    if paths.sigma <= 0 or peak.mean() <= 0:
         return np.nan, np.nan, np.nan
     share = np.repeat(paths.shares, peak.shape[1])
     fitted = fit(np.stack((share, peak.ravel() / paths.sigma), axis=1))
     return fitted.exponent, fitted.factor, float(left.mean() / peak.mean())
 
 
-def rows(
-    paths: Paths, draws: int, rng: np.random.Generator
-) -> tuple[list[Row], tuple[Figure, Figure, Figure]]:
-    """The two rows of the scoreboard; and exponent, factor and share left with their intervals."""
+def figures(paths: Paths, draws: int, rng: np.random.Generator) -> tuple[Figure, Figure, Figure]:
+    """Exponent, factor and share left, with intervals: seeds are drawn anew."""
     seeds = paths.impact.shape[1]
     picks = rng.integers(0, seeds, size=(draws, seeds))
     drawn = np.array([law(paths, pick) for pick in picks])
     value = law(paths)
-    figures = tuple(
+    exponent, factor, left = (
         Figure(value[k], *interval(drawn[:, k])) if np.isfinite(value[k]) else UNKNOWN for k in range(3)
     )
-    exponent, factor, left = figures
+    return exponent, factor, left
 
-    def row(name: str, figure: Figure, limits: tuple[float, float]) -> Row:
-        verdict, reason = in_range(figure, limits)
-        return Row(
-            FAMILY,
-            name,
-            "",
-            Rule.RANGE,
-            UNKNOWN,
-            figure,
-            UNKNOWN,
-            verdict,
-            reason,
-            limits=limits,
-            note="metaorders sent into the generated market",
+
+def rows(
+    generated: tuple[Figure, Figure, Figure], baseline: tuple[Figure, Figure, Figure] | None
+) -> list[Row]:
+    """The two rows of the scoreboard."""
+    out = []
+    for name, k, limits in (
+        ("Metaorders: exponent of impact", 0, EXPONENT_RANGE),
+        ("Metaorders: share of the peak left", 2, LEFT_RANGE),
+    ):
+        verdict, reason = in_range(generated[k], limits)
+        out.append(
+            Row(
+                family=FAMILY,
+                name=name,
+                unit="",
+                rule=Rule.RANGE,
+                tape=UNKNOWN,
+                generated=generated[k],
+                baseline=UNKNOWN if baseline is None else baseline[k],
+                verdict=verdict,
+                reason=reason,
+                limits=limits,
+                note="metaorders sent into the market",
+            )
         )
-
-    return [
-        row("Metaorders: exponent of impact", exponent, EXPONENT_RANGE),
-        row("Metaorders: share of the peak left", left, LEFT_RANGE),
-    ], (exponent, factor, left)
+    return out

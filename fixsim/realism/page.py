@@ -77,6 +77,7 @@ def _markets(study: Study) -> str:
     )
     lines: tuple[tuple[str, Callable[[Market], str]], ...] = (
         ("Instrument", lambda m: escape(m.symbol)),
+        ("What it is", lambda m: f"<small>{escape(m.about)}</small>"),
         ("Duration, s", lambda m: f"{m.seconds:,.0f}"),
         ("Events", lambda m: f"{m.events:,}"),
         ("Market orders", lambda m: f"{m.market_orders:,}"),
@@ -116,10 +117,14 @@ def _panels(study: Study, family: str) -> list[str]:
     elif family == impact.FAMILY:
         proxy = "Points: means of windows bucketed by net volume, with standard errors; lines: least squares."
         panels.append(_panel("Aggregate impact (proxy)", proxy, charts.impact(study)))
-        if study.metaorders is not None:
+        if study.metaorders:
             panels.append(_panel("Metaorders: peak impact", _law_text(study), charts.metaorder_law(study)))
             panels.append(
-                _panel("Metaorders: path", _path_text(study), charts.metaorder_paths(study.metaorders))
+                _panel(
+                    "Metaorders: path",
+                    _path_text(study),
+                    charts.metaorder_paths(study.metaorders["generated"]),
+                )
             )
     elif family == facts.FAMILY:
         panels += [_panel(title, text, charts.shape(study, key)) for key, title, text in SHAPES]
@@ -127,22 +132,20 @@ def _panels(study: Study, family: str) -> list[str]:
 
 
 def _law_text(study: Study) -> str:
-    assert study.metaorder_law is not None
-    exponent, factor, _ = study.metaorder_law
-    return (
-        f"Sent into the generated market: exponent {figure_text(exponent)}, factor {figure_text(factor)};"
-        " σ and V over the metaorder's duration."
+    said = (
+        f"{study.markets[market].name}: exponent {figure_text(exponent)}, factor {figure_text(factor)}"
+        for market, (exponent, factor, _) in study.metaorder_laws.items()
     )
+    return f"{'; '.join(said)}. σ and V are over the metaorder's duration."
 
 
 def _path_text(study: Study) -> str:
-    assert study.metaorder_law is not None
-    assert study.metaorders is not None
-    missed = study.metaorders.unfilled
-    note = f" {missed:.1%} of the lots sent found nothing to trade with." if missed else ""
+    paths = study.metaorders["generated"]
+    left = figure_text(study.metaorder_laws["generated"][2])
+    note = f" {paths.unfilled:.1%} of the lots sent found nothing to trade with." if paths.unfilled else ""
     return (
-        f"Mean over {study.metaorders.impact.shape[1]} seeds of the mid less the same seed's without it."
-        f" Share of the peak left at the end: {figure_text(study.metaorder_law[2])}.{note}"
+        f"{study.markets['generated'].name}: mean over {paths.impact.shape[1]} seeds of the mid less the same"
+        f" seed's without the metaorder. Share of the peak left at the end: {left}.{note}"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from fixsim.realism import (
     distribution,
     facts,
     impact,
+    metaorder,
     number,
     response,
     shapes,
@@ -24,7 +25,6 @@ from fixsim.realism.blocks import Figure
 from fixsim.realism.distribution import Distribution, Histograms
 from fixsim.realism.impact import Buckets, Law
 from fixsim.realism.metaorder import Paths
-from fixsim.realism.metaorder import rows as metaorder_rows
 from fixsim.realism.number import Number
 from fixsim.realism.response import Curve
 from fixsim.realism.shapes import Line
@@ -48,6 +48,8 @@ class Market:
     market_orders: int
     traded: float
     """Units."""
+    about: str
+    """How it came about: the source's format, or what was calibrated."""
     mid: Line
     """Seconds since its start, ticks; thinned."""
 
@@ -65,8 +67,10 @@ class Study:
     responses: dict[str, dict[str, Curve]] = field(default_factory=dict)
     impact: dict[str, tuple[Buckets, Law]] = field(default_factory=dict)
     shapes: dict[str, dict[str, Line]] = field(default_factory=dict)
-    metaorders: Paths | None = None
-    metaorder_law: tuple[Figure, Figure, Figure] | None = None
+    metaorders: dict[str, Paths] = field(default_factory=dict)
+    """Of the markets that take orders."""
+    metaorder_laws: dict[str, tuple[Figure, Figure, Figure]] = field(default_factory=dict)
+    """Exponent, factor, share left at the end."""
 
     def count(self, verdict: Verdict) -> int:
         return sum(row.verdict is verdict for row in self.rows)
@@ -115,19 +119,26 @@ def study(
     names: dict[str, str],
     plan: Plan,
     *,
-    metaorders: Paths | None = None,
+    about: Mapping[str, str] | None = None,
+    metaorders: Mapping[str, Paths] | None = None,
     advance: Callable[[str], object] = lambda _: None,
 ) -> Study:
-    """Compare. `frames` and `names` have a key for each of MARKETS; the same seed gives the same study.
+    """Compare: the same seed gives the same study.
+
+    `frames` and `names` have a key for each of MARKETS, `metaorders` for those that take orders (if any, the
+    generated one).
 
     ValueError if a frame is empty, lasts no time, or never has a two-sided book.
     """
     tick = frames["tape"].tick_nanos
     views = {name: View(frames[name], plan, tick) for name in MARKETS}
-    result = Study(plan, tick, {name: _described(names[name], view) for name, view in views.items()})
+    how = about or {}
+    result = Study(
+        plan, tick, {name: _described(names[name], how.get(name, ""), view) for name, view in views.items()}
+    )
     three = (views["tape"], views["generated"], views["baseline"])
     chance: Iterable[np.random.Generator] = (
-        np.random.default_rng([plan.seed, k]) for k in range(steps(plan) + 1)
+        np.random.default_rng([plan.seed, k]) for k in range(steps(plan) + 2)
     )
     draw = iter(chance)
     for what in _distributions(plan):
@@ -142,10 +153,14 @@ def study(
         advance(quantity.name)
         result.rows.append(number.compare(quantity, *three, next(draw)))
         result.numbers[quantity.name] = quantity
-    if metaorders is not None:
-        rows, result.metaorder_law = metaorder_rows(metaorders, plan.draws, next(draw))
-        result.metaorders = metaorders
-        result.rows += rows
+    if metaorders:
+        result.metaorders = dict(metaorders)
+        result.metaorder_laws = {
+            name: metaorder.figures(paths, plan.draws, next(draw)) for name, paths in metaorders.items()
+        }
+        result.rows += metaorder.rows(
+            result.metaorder_laws["generated"], result.metaorder_laws.get("baseline")
+        )
     order = list(dict.fromkeys(row.family for row in result.rows))
     result.rows.sort(key=lambda row: order.index(row.family))
     advance("Shapes")
@@ -175,6 +190,7 @@ def summary(result: Study) -> dict[str, Any]:
                 "events": market.events,
                 "market_orders": market.market_orders,
                 "traded": market.traded,
+                "about": market.about,
             }
             for key, market in result.markets.items()
         },
@@ -227,7 +243,7 @@ def _numbers(plan: Plan) -> tuple[Number, ...]:
     )
 
 
-def _described(name: str, view: View) -> Market:
+def _described(name: str, about: str, view: View) -> Market:
     orders = view.orders
     times = np.linspace(view.start_ns, view.end_ns, 600).astype(np.int64)
     at = np.searchsorted(view.frame.time_ns, times, side="right") - 1
@@ -239,5 +255,6 @@ def _described(name: str, view: View) -> Market:
         len(view.frame),
         int(np.isin(orders.change, (2, 3)).sum()),
         float(activity.traded(view, view.plan.minute_s).sum()),
+        about,
         mid,
     )

@@ -72,7 +72,7 @@ class Row:
     def nearer(self) -> bool | None:
         """Is the generated market nearer to the tape than the baseline? None if one is not known."""
         ours, theirs = self.distance.value, self.baseline_distance.value
-        return ours < theirs if np.isfinite(ours) and np.isfinite(theirs) else None
+        return bool(ours < theirs) if np.isfinite(ours) and np.isfinite(theirs) else None
 
     @property
     def ratio(self) -> float:

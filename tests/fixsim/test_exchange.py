@@ -327,3 +327,70 @@ def test_a_missing_or_other_tape_is_named() -> None:
         refuse_other_tape(settings(instrument={"symbol": "ETH-USD"}), tape(), ETC)
     with pytest.raises(SettingsError, match="cannot be read"):
         load_settings(ETC.with_name("nothing.toml"))
+
+
+def test_what_the_settings_file_shows_in_comments_can_be_said(tmp_path: Path) -> None:
+    """The examples of etc/fixsim.toml, taken at their word."""
+    written = ETC.read_text(encoding="utf-8")
+    for line in ("order_fee_nanos = 0", "min_fill_fee_nanos = 0"):
+        written = written.replace(f"# {line}", line, 1)
+    example = next(line for line in written.splitlines() if line.startswith("# order_latency_ns = {"))
+    written = written.replace("order_latency_ns = 200_000 ", f"{example[2:]} #", 1)
+    options = (
+        'cancel_on_disconnect = true, max_orders_per_s = 50, max_cancels_per_s = 100, self_match = "newest"'
+    )
+    written = written.replace('serves = "orders" }', f'serves = "orders", {options} }}', 1)
+    drop = next(line for line in written.splitlines() if "RISK-DC" in line)
+    written = written.replace(drop, drop.replace("# ", ""), 1)
+    head, _, tail = written.partition("# [[listing]]")
+    tail = "\n".join(line.removeprefix("# ") for line in tail.splitlines())
+    file = tmp_path / "fixsim.toml"
+    file.write_text(f"{head}[[listing]]{tail}", encoding="utf-8")
+    rules = load_settings(file)
+    first = rules.venue[0]
+    assert not isinstance(first.order_latency_ns, int)
+    assert first.order_latency_ns.p99_ns == 1_500_000
+    assert [client.comp_id for client in first.clients] == ["SLUICE-OE", "SLUICE-MD", "RISK-DC"]
+    assert (first.clients[0].max_orders_per_s, first.copied_to("SLUICE-OE")) == (50, ("RISK-DC",))
+    assert [listed.symbol for listed in rules.listing] == ["ETH-USD"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ("order_latency_ns = 200_000", "order_latency_ns = -1", "venue.0.order_latency_ns.constant = -1"),
+        (
+            "order_latency_ns = 200_000",
+            "order_latency_ns = { median_ns = 5, p99_ns = 5, floor_ns = 1 }",
+            "floor_ns < median_ns < p99_ns must hold",
+        ),
+        (
+            "order_latency_ns = 200_000",
+            "order_latency_ns = { median_ns = 5, p99_ns = 9 }",
+            "order_latency_ns.varies.floor_ns is missing",
+        ),
+        (
+            'serves = "market-data" }',
+            'serves = "market-data", self_match = "both" }',
+            'self_match needs serves = "orders"',
+        ),
+        (
+            'serves = "market-data" }',
+            'serves = "drop-copy", copies = ["X"] }',
+            'copies of XLIT1: X is not a client that serves "orders"',
+        ),
+        (
+            'serves = "orders" }',
+            'serves = "orders", copies = ["X"] }',
+            'copies needs serves = "drop-copy", SLUICE-OE serves "orders"',
+        ),
+        ('serves = "orders" }', 'serves = "orders", max_orders_per_s = 0 }', "max_orders_per_s = 0"),
+    ],
+)
+def test_a_wrong_option_is_named_with_its_rule(tmp_path: Path, old: str, new: str, text: str) -> None:
+    file = tmp_path / "fixsim.toml"
+    file.write_text(ETC.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(file)
+    assert text in str(caught.value)
+    assert "\n" not in str(caught.value)

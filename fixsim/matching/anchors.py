@@ -22,7 +22,7 @@ from fixsim.matching.trading import crosses, place_fits, sweep
 from fixsim.matching.window import anonymous, append, find, show, unshow
 
 _FREE, _OWN, _FUNDS, _DROPPED = int(S.FREE), int(S.OWN), int(S.FUNDS), int(S.DROPPED)
-_HALTED = int(Phase.HALTED)
+_IMPACT, _HALTED = int(S.IMPACT), int(Phase.HALTED)
 _NAMED, _POOL, _CURSOR, _OPENED = int(L.NAMED), int(L.FREE), int(L.CURSOR), int(L.OPENED)
 _ENTERED, _LEFT, _KEPT, _CONTRADICTED = int(L.ENTERED), int(L.LEFT), int(L.KEPT), int(L.CONTRADICTED)
 _LOST_CONSUMED, _LOST_DISPLACED = int(L.LOST_CONSUMED), int(L.LOST_DISPLACED)
@@ -177,6 +177,16 @@ def _move_before(core: Core, slot: int, place_of: int) -> None:
 
 
 @kernel
+def _nameless(core: Core, ledger: Ledger, side: int, at: int, px: int, qty: int) -> int:
+    """An anonymous order of a level, in the recording only: its key. It is to stand at `px` here."""
+    key = anonymous(ledger)
+    append(ledger, side, at, key, qty)
+    if core.state[_IMPACT] != 0:
+        core.shifts[key] = px - ledger.views[side, at].px
+    return key
+
+
+@kernel
 def enter(core: Core, ledger: Ledger, side: int, px: int, qty: int, shift: int, now_ns: int) -> int:
     """A level comes into the window with its recorded total: a code."""
     if find(ledger, side, px) >= 0:
@@ -186,7 +196,7 @@ def enter(core: Core, ledger: Ledger, side: int, px: int, qty: int, shift: int, 
         return _OK
     if ledger.state[side] == ledger.views.shape[1]:
         return _LEVELS_FULL
-    sign, home, stands_px = 1 - 2 * side, home_of(core, ledger), px + shift
+    sign, home, stands_px = 1 - 2 * side, home_of(core, ledger), max(px + shift, 2 - (px & 1))
     if core.state[_FREE] <= core.state[_OWN]:
         return _ORDERS_FULL
     code = place_fits(core, home, ledger.state[_NAMED], sign, stands_px)
@@ -197,8 +207,7 @@ def enter(core: Core, ledger: Ledger, side: int, px: int, qty: int, shift: int, 
     if core.state[_OWN] > 0:
         _among_participants(core, ledger, side, at, stands_px, qty, now_ns)
         return _OK
-    key = anonymous(ledger)
-    append(ledger, side, at, key, qty)
+    key = _nameless(core, ledger, side, at, stands_px, qty)
     stand(core, 2 * home + side, key, stands_px, qty)
     return _OK
 
@@ -212,8 +221,7 @@ def _among_participants(
     before = 0
     if crosses(core, 0, venues, sign, sign * px):
         # A participant stands where these orders would have met it, had they been in view.
-        key = anonymous(ledger)
-        append(ledger, side, at, key, qty)
+        key = _nameless(core, ledger, side, at, px, qty)
         left = sweep_all(core, key, sign, sign * px, qty, now_ns)
         if left > 0:
             stand(core, 2 * home + side, key, px, left)
@@ -226,14 +234,12 @@ def _among_participants(
             until = min(ledger.ahead[slot], qty)
             ledger.state[_KEPT] += 1
         if until > before:
-            key = anonymous(ledger)
-            append(ledger, side, at, key, until - before)
+            key = _nameless(core, ledger, side, at, px, until - before)
             piece = stand(core, core.orders[slot].book, key, px, until - before)
             if piece >= 0:
                 _move_before(core, piece, slot)
             before = until
         slot = _own_after(core, side, px, arrival)
     if qty > before:
-        key = anonymous(ledger)
-        append(ledger, side, at, key, qty - before)
+        key = _nameless(core, ledger, side, at, px, qty - before)
         stand(core, 2 * home + side, key, px, qty - before)

@@ -216,7 +216,10 @@ class S(IntEnum):
     BANDS = 20  # venues with price bands
     MAX_QTY = 21  # of one order
     NOW = 22  # time of the last message, ns
-    SIZE = 23
+    IMPACT = 23  # 1: participants' trading moves recorded prices, see shift.py
+    ABSORBED = 24  # undrained fills of which it knows
+    SHIFT = 25  # half ticks by which it moves the recorded order in progress
+    SIZE = 26
 
 
 MAX_PX = 1 << 53
@@ -256,6 +259,8 @@ class Core(NamedTuple):
     notes: Records
     gathered: Records  # CANCELLED; room for a mass cancel to sort its orders
     again: Records  # one COMMAND; room for a replace that enters anew
+    impact: NDArray[np.float64]  # shift.R; empty, as `shifts`, where there is none
+    shifts: NDArray[np.int32]  # by recorded ordinal: half ticks by which its price was moved when it came
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +336,8 @@ def _shapes(venues: int, capacity: Capacity) -> dict[str, tuple[tuple[int, ...],
         "notes": ((capacity.notes,), NOTE),
         "gathered": ((capacity.own,), CANCELLED),
         "again": ((1,), COMMAND),
+        "impact": ((0,), np.float64),
+        "shifts": ((0,), np.int32),
     }
 
 

@@ -45,6 +45,7 @@ from fixsim.matching.layout import (
 from fixsim.matching.levels import best_level as _best_level
 from fixsim.matching.refusals import refusal
 from fixsim.matching.resting import slot_of as _slot_of
+from fixsim.matching.shift import Response, absorb, engage
 from fixsim.matching.terms import PLAIN, Kind, Op, Phase, Rules, Terms
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Market:
         opening: Records | None = None,
         events: Records | None = None,
         rules: Rules | None = None,
+        impact: Response | None = None,
     ) -> None:
         if venues < 1:
             raise MatchingError(f"venues {venues} is not positive")
@@ -72,6 +74,8 @@ class Market:
         self.capacity = capacity or Capacity()
         self.rules = rules or Rules()
         self._core = allocate(venues, centre_px, self.capacity, self.rules)
+        if impact is not None:
+            self._core = engage(self._core, impact)
         self._events = np.zeros(0, EVENT) if events is None else np.ascontiguousarray(events)
         self._command, self._result = np.zeros(1, COMMAND), np.zeros(1, RESULT)
         self._trades_taken = 0
@@ -84,14 +88,22 @@ class Market:
 
     @classmethod
     def for_tape(
-        cls, tape: Tape, venues: int, *, capacity: Capacity | None = None, rules: Rules | None = None
+        cls,
+        tape: Tape,
+        venues: int,
+        *,
+        capacity: Capacity | None = None,
+        rules: Rules | None = None,
+        impact: Response | None = None,
     ) -> Market:
         """A market at the start of `tape`. Its opening orders rest; they are in depth(), not in changes()."""
         opening = tape.opening
         bids, asks = opening[opening["sign"] > 0], opening[opening["sign"] < 0]
         best = [int(side["px"][0]) for side in (bids, asks) if len(side)]
         centre = sum(best) // len(best) if best else 0
-        return cls(venues, centre, capacity=capacity, opening=opening, events=tape.events, rules=rules)
+        return cls(
+            venues, centre, capacity=capacity, opening=opening, events=tape.events, rules=rules, impact=impact
+        )
 
     # The recording
 
@@ -301,7 +313,9 @@ class Market:
     def fills(self) -> Records:
         """FILL records since the last call, of all venues, in order."""
         n = int(self._core.state[S.FILLS])
-        self._core.state[S.FILLS] = 0
+        if self._core.state[S.IMPACT]:
+            absorb(self._core)
+        self._core.state[[S.FILLS, S.ABSORBED]] = 0
         return self._core.fills[:n].copy()
 
     def notes(self) -> Records:

@@ -20,13 +20,14 @@ from fixsim.matching.kernel import cold, kernel
 from fixsim.matching.layout import NOTHING, SPARE, Code, Core, Records, S
 from fixsim.matching.ledger import L, Ledger, PartialKind
 from fixsim.matching.resting import reduce, slot_of, venue_of
+from fixsim.matching.shift import shift_of
 from fixsim.matching.trading import aftermath_fits, crosses, fills_fit, place_fits, record
 from fixsim.matching.window import append, find, nameless, show, take, unshow
 
 TAKERS = 1 << 40
 """A recorded taker has no order id: its key is this and the number of its row."""
 
-_OWN, _DIMS, _NOW = int(S.OWN), int(S.DIMS), int(S.NOW)
+_OWN, _DIMS, _NOW, _IMPACT = int(S.OWN), int(S.DIMS), int(S.NOW), int(S.IMPACT)
 _TRADES, _CANCELLED, _IGNORED = int(S.TRADES), int(S.CANCELLED), int(S.IGNORED)
 _WINDOW, _NAMED, _CURSOR = int(L.WINDOW), int(L.NAMED), int(L.CURSOR)
 _DIVERTED, _UNFILLED, _EXCUSED = int(L.DIVERTED), int(L.UNFILLED), int(L.EXCUSED)
@@ -64,6 +65,8 @@ def _add(core: Core, ledger: Ledger, event: Any, side: int, px: int) -> int:
             last = ledger.views[side, ledger.state[side] - 1].px
             goes_out(core, ledger, side, -SPARE, sign * (last + px - event.px))
     append(ledger, side, at, key, event.qty)
+    if core.state[_IMPACT] != 0:
+        core.shifts[key] = px - event.px
     left = event.qty
     if takes:
         left = sweep_all(core, key, sign, sign * px, left, event.time_ns)
@@ -214,11 +217,13 @@ def _take_off(core: Core, ledger: Ledger, event: Any, side: int, px: int) -> Non
 @kernel
 def _row(core: Core, ledger: Ledger, event: Any) -> int:
     side = 1 if event.sign < 0 else 0
-    shift = 0
-    px = event.px + shift
+    taker = event.kind == _TRADE or event.kind == _HIDDEN
+    shift, px = 0, event.px
+    if core.state[_IMPACT] != 0:
+        shift = shift_of(core, -event.sign if taker else event.sign, event.time_ns)
+        px = max(px + shift, 2 - (px & 1))
     if event.kind == _ADD:
         return _add(core, ledger, event, side, px)
-    taker = event.kind == _TRADE or event.kind == _HIDDEN
     if taker and not fills_fit(core, 0, core.venues.shape[0], -event.sign):
         return _FILLS_FULL
     if event.kind <= _TRADE:

@@ -21,6 +21,7 @@ from fixsim.matching.layout import Capacity, Records, S
 from fixsim.matching.ledger import SPARE_LEVELS, L, PartialKind, allocate_ledger, anonymous_keys
 from fixsim.matching.market import Market
 from fixsim.matching.refusals import refusal
+from fixsim.matching.shift import Response
 from fixsim.matching.terms import Rules
 
 if TYPE_CHECKING:
@@ -72,13 +73,14 @@ class PartialMarket(Market):
         *,
         capacity: Capacity | None = None,
         rules: Rules | None = None,
+        impact: Response | None = None,
     ) -> None:
         size = capacity or Capacity()
         shown = tape.window_levels or WHOLE_BOOK_LEVELS
         levels = max(shown, len(tape.opening)) + SPARE_LEVELS
         keys = tape.ordinals + anonymous_keys(levels, size.own)
         size = dataclasses.replace(size, recorded=max(size.recorded, keys))
-        super().__init__(venues, _centre(tape), capacity=size, rules=rules)
+        super().__init__(venues, _centre(tape), capacity=size, rules=rules, impact=impact)
         self._ledger = allocate_ledger(tape.ordinals, levels, tape.window_levels or 0, size.orders, size.own)
         self._rows = np.ascontiguousarray(tape.opening)
         self._feed(_END_OF_TIME, len(tape.opening))

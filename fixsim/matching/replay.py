@@ -18,12 +18,14 @@ from fixsim.matching.kernel import kernel
 from fixsim.matching.layout import SPARE, Code, Core, EventKind, Records, S
 from fixsim.matching.levels import has_room
 from fixsim.matching.resting import rest, venue_of
+from fixsim.matching.shift import moved, shift_of
 from fixsim.matching.terms import Phase
 from fixsim.matching.trading import aftermath_fits, cancel, crosses, fills_fit, place_fits, sweep
 
 _FREE, _CURSOR, _FUNDS, _ARRIVAL = int(S.FREE), int(S.CURSOR), int(S.FUNDS), int(S.ARRIVAL)
 _CANCELLED, _IGNORED, _DISPLACED = int(S.CANCELLED), int(S.IGNORED), int(S.DISPLACED)
 _DIMS, _DROPPED, _NOW = int(S.DIMS), int(S.DROPPED), int(S.NOW)
+_IMPACT, _SHIFT = int(S.IMPACT), int(S.SHIFT)
 _LIMIT, _CANCEL, _HALTED = int(EventKind.LIMIT), int(EventKind.CANCEL), int(Phase.HALTED)
 _OK, _ORDERS_FULL, _LEVELS_FULL = int(Code.OK), int(Code.ORDERS_FULL), int(Code.LEVELS_FULL)
 _DUPLICATE, _OUT_OF_RANGE, _FILLS_FULL = int(Code.DUPLICATE), int(Code.OUT_OF_RANGE), int(Code.FILLS_FULL)
@@ -100,13 +102,16 @@ def _arrive(core: Core, event: Any) -> int:
     venues = core.venues.shape[0]
     home = venue_of(ordinal, venues)
     limited = event.kind == _LIMIT
-    limit = event.sign * event.px if limited else SPARE
+    px = event.px
+    if limited and core.state[_IMPACT] != 0:
+        px = moved(core, ordinal, px, core.state[_SHIFT])
+    limit = event.sign * px if limited else SPARE
     dims = core.state[_DIMS] > 0
     takes = dims or crosses(core, 0, venues, event.sign, limit)
     if takes and not dims and not fills_fit(core, 0, venues, event.sign):
         return _FILLS_FULL
     if limited:
-        code = place_fits(core, home, ordinal, event.sign, event.px)
+        code = place_fits(core, home, ordinal, event.sign, px)
         if code != _OK:
             return code
     left = event.qty
@@ -118,7 +123,7 @@ def _arrive(core: Core, event: Any) -> int:
         if core.venues[home].phase >= _HALTED:
             core.state[_DROPPED] += 1
         else:
-            rest(core, 2 * home + (1 if event.sign < 0 else 0), ordinal, event.px, left)
+            rest(core, 2 * home + (1 if event.sign < 0 else 0), ordinal, px, left)
     return _OK
 
 
@@ -128,7 +133,10 @@ def replay(core: Core, events: Records, until_ns: int, at_most: int) -> int:
     at = core.state[_CURSOR]
     stop = min(events.shape[0], at + at_most)
     while at < stop and events[at].time_ns <= until_ns:
+        if core.state[_IMPACT] != 0:
+            core.state[_SHIFT] = shift_of(core, events[at].sign, events[at].time_ns)
         code = feed(core, events[at])
+        core.state[_SHIFT] = 0
         if code != _OK:
             return code
         core.state[_NOW] = events[at].time_ns

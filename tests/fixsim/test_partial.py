@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from fixsim.matching import Kind, MatchingError
 from fixsim.matching.partial import TAKERS
 from fixsim.matching.partialmarket import PartialMarket
+from fixsim.matching.shift import Response
 from fixsim.tape.partial import PartialTape
 from tests.fixsim.partial_tapes import (
     ADD,
@@ -32,8 +33,14 @@ PX = 1000
 BOOK: list[Row] = [(ENTER, 1, PX, 5, -1), (ENTER, -1, PX + 10, 5, -1)]
 
 
-def market(rows: list[Row], opening: list[Row] | None = None, window: int | None = 2) -> PartialMarket:
-    return PartialMarket(tape(BOOK if opening is None else opening, rows, window), 1, capacity=SMALL)
+def market(
+    rows: list[Row],
+    opening: list[Row] | None = None,
+    window: int | None = 2,
+    impact: Response | None = None,
+) -> PartialMarket:
+    recording = tape(BOOK if opening is None else opening, rows, window)
+    return PartialMarket(recording, 1, capacity=SMALL, impact=impact)
 
 
 def step(m: PartialMarket, rows: int = 1) -> None:

@@ -10,7 +10,8 @@ they become ordinals in the order they are first seen, and orders.parquet keeps 
     received    LIMIT, or MARKET: order flow, before any matching
     open        ADD; of an order that was received before the beginning it is all that was seen: UNKNOWN_ORDER
     match       TRADE
-    done        canceled: DELETE (UNKNOWN_ORDER where nothing of it had come to rest); filled: DONE
+    done        canceled: DELETE (UNKNOWN_ORDER where nothing of it had come to rest); filled: DONE, but
+                DELETE with MISMATCH of what still rests by the matches that were told
 
 A price beyond 2**62 nanos is CLAMPED to the last tick below that. A hole in the sequence is
 GAP_BEFORE; messages up to the beginning's sequence are counted (before_beginning) and left out. Memory holds
@@ -203,7 +204,7 @@ class _Recording:
                 else:
                     self._writer.reject(file, source.rows, f"{key!r} is not bids, asks or a sequence")
         except CutShortError as error:
-            self._writer.reject(file, source.rows + 1, error.reason)
+            self._writer.reject(file, error.row, error.reason)
 
     def _level(self, value: Any) -> tuple[int, int, int]:
         price, flags = self._numbers.price(value[0])
@@ -225,7 +226,7 @@ class _Recording:
                     reason = f"no {error}" if isinstance(error, KeyError) else str(error)
                     self._writer.reject(file, row, reason, json.dumps(message).encode())
         except CutShortError as error:
-            self._writer.reject(file, source.rows + 1, error.reason)
+            self._writer.reject(file, error.row, error.reason)
 
     def _message(self, row: int, message: Any, file: int) -> None:
         """Raises KeyError, TypeError or ValueError, having changed nothing but the place in the sequence."""
@@ -319,7 +320,7 @@ class _Recording:
         quantity = self._numbers.lots(message["size"], least=1)
         maker = self._orders.get(message["maker_order_id"])
         taker = self._orders.get(message["taker_order_id"])
-        if maker is None or taker is None:
+        if maker is None:
             flags |= Flag.UNKNOWN_ORDER
         if maker is not None and (quantity > maker.resting or price != maker.price or sign != maker.sign):
             flags |= Flag.MISMATCH
@@ -338,15 +339,14 @@ class _Recording:
         if order is not None:
             self._rest(order, -resting)
             del self._orders[order_id]
-        if message["reason"] == "filled":
-            if resting or order is None:
-                flags |= Flag.MISMATCH if resting else Flag.UNKNOWN_ORDER
-            return _Said(Type.DONE, sign, price, left, known, flags)
-        if not resting:
+        filled = message["reason"] == "filled"
+        if order is None or not (filled or resting):
             flags |= Flag.UNKNOWN_ORDER
-        elif left != resting:
+        if resting and (filled or left != resting):
             flags |= Flag.MISMATCH
-        return _Said(Type.DELETE, sign, price, left, known, flags)
+        if filled and not resting:
+            return _Said(Type.DONE, sign, price, left, known, flags)
+        return _Said(Type.DELETE, sign, price, resting or left, known, flags)
 
     def _new(self, order_id: str, sign: int, price: int) -> _Order:
         order = self._orders[order_id] = _Order(self._named, sign, price, 0)

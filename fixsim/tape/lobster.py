@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fixsim.tape.format import TapeError
-from fixsim.tape.importers import Request
+from fixsim.tape.importers import Request, usable_lines
 from fixsim.tape.lobster_files import (
     PRICE_NANOS,
     Day,
@@ -34,7 +34,7 @@ from fixsim.tape.lobster_files import (
 )
 from fixsim.tape.rows import NULL, ROW, Records
 from fixsim.tape.schema import Flag, Type
-from fixsim.tape.source import CutShortError, SourceFile
+from fixsim.tape.source import SourceFile
 from fixsim.tape.window import Recorded, Window
 from fixsim.tape.writer import TapeWriter
 
@@ -142,7 +142,7 @@ class _Reading:
         self._lots = writer.meta.lots_per_unit
         source = request.open(message.path)
         self._file = writer.reads(source)
-        self._messages = _lines(writer, self._file, source)
+        self._messages = usable_lines(source, writer, self._file)
         self._books = [_Book(writer, request.open(book.path), book) for book in books]
         self._levels = max((book.levels or 0 for book in books), default=1)
         self._live: dict[int, int] = {}  # what is left of each order whose ADD was seen
@@ -231,7 +231,7 @@ class _Book:
     def __init__(self, writer: TapeWriter, source: SourceFile, said: File) -> None:
         self.file, self.name = writer.reads(source), source.name
         self._writer, self._said = writer, said
-        self._lines = _lines(writer, self.file, source)
+        self._lines = usable_lines(source, writer, self.file)
         self._ended = False
 
     def row(self, row: int) -> list[int] | None:
@@ -255,14 +255,6 @@ class _Book:
         """The messages are over: so must this be."""
         for row, raw in self._lines:
             self._writer.reject(self.file, row, "the messages ended before this row", raw)
-
-
-def _lines(writer: TapeWriter, file: int, source: SourceFile) -> Iterator[tuple[int, bytes]]:
-    """Rows of a file; where it is cut short or damaged, that is rejected as its last row."""
-    try:
-        yield from source.lines()
-    except CutShortError as error:
-        writer.reject(file, source.rows + 1, error.reason)
 
 
 def _follow_order(live: dict[int, int], type_: Type, order_id: int, size: int) -> int:

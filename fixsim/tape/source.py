@@ -30,8 +30,8 @@ class CutShortError(TapeError):
     """A file that ends before its end, or whose packing is damaged: what came before it can be used."""
 
     def __init__(self, name: str, rows: int, reason: str) -> None:
-        super().__init__(f"{name}: row {rows + 1}: {reason}")
-        self.reason = reason
+        self.row, self.reason = rows + 1, reason
+        super().__init__(f"{name}: row {self.row}: {reason}")
 
 
 class SourceFile:

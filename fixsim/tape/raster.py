@@ -23,6 +23,8 @@ from fixsim.tape.units import Units, moment
 
 COLUMNS: Final = 1200
 BINS: Final = 270
+USUAL: Final = 0.75
+"""The last of the asked levels is in view for this share of the time, measured from the midpoint."""
 MARKS: Final = 200
 """Trades are gathered into so many columns, each with the price bins that were traded at."""
 MOST_MARKS: Final = 400
@@ -146,7 +148,7 @@ def _walk(
 def _survey(
     tape: Readable, edges: _Ints, levels: int, progress: Callable[[int], None]
 ) -> tuple[_Floats, _Floats, list[tuple[int, int]], _Ints]:
-    """Touch [2, W], how far the last of so many levels is from it [2, W], trade extremes, gaps."""
+    """Touch [2, W], the last of so many levels' price [2, W], trade extremes, gaps."""
     touch = np.full((2, len(edges) - 1), np.nan)
     reach = np.full((2, len(edges) - 1), np.nan)
     traded: list[tuple[int, int]] = []
@@ -159,12 +161,12 @@ def _survey(
             traded.append((int(trades["price"].min()), int(trades["price"].max())))
         if column < 0:
             continue
-        for side in range(2):
+        for side, sign in ((0, 1), (1, -1)):
             n = int(replayer.book.counts[side])
             if n:
                 keys = replayer.book.key[side, :n]
-                touch[side, column] = (1, -1)[side] * keys[-1]
-                reach[side, column] = keys[-1] - keys[-min(n, levels)]
+                touch[side, column] = sign * keys[-1]
+                reach[side, column] = sign * keys[-min(n, levels)]
     return touch, reach, traded, np.concatenate(gaps) if gaps else np.zeros(0, np.int64)
 
 
@@ -173,10 +175,11 @@ def _window(
 ) -> tuple[int, int]:
     """The lowest and the highest price in view, on ticks."""
     bid, offer = touch
-    mids = ((bid + offer) / 2)[~np.isnan(bid) & ~np.isnan(offer)]
+    both = ~np.isnan(bid) & ~np.isnan(offer)
+    mids = ((bid + offer) / 2)[both]
     if len(mids):
         low, high = np.quantile(mids, [OUTLIERS / 2, 1 - OUTLIERS / 2])
-        below, above = (float(np.nanmedian(side)) for side in reach)
+        below, above = (float(np.quantile(abs(side[both] - mids), USUAL)) for side in reach)
         room = 0.04 * (high - low) + 2 * tick_nanos
         low, high = low - below - room, high + above + room
     elif traded:

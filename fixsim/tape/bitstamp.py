@@ -105,9 +105,8 @@ def _events(source: SourceFile, writer: TapeWriter, book: BitstampBook) -> Itera
         try:
             time_ns, event = parse(line)
             if time_ns < book.time_ns:
-                raise ValueError(
-                    f"local time runs backwards, from {book.time_ns // MS} ms to {time_ns // MS}"
-                )
+                before = book.time_ns // MS
+                raise ValueError(f"local time runs backwards, from {before} ms to {time_ns // MS} ms")
         except FAULTS as error:
             reason = f"no {error}" if isinstance(error, KeyError) else str(error)
             writer.reject(book.file, row, reason, line)

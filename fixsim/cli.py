@@ -86,12 +86,12 @@ def serve(
     In lock-step time waits until every participant of the settings has joined the clock link.
     """
     from fixsim.server import serve as run_venues
-    from fixsim.tape.convert import load_any
+    from fixsim.tape.edits import load_recording
 
     loaded = _changed(load_settings(settings), mode, speed, seed)
-    tape = load_any(tape_path(loaded, settings))
+    tape = load_recording(tape_path(loaded, settings))
     refuse_other_tape(loaded, tape, settings)
-    listed = {symbol: load_any(place) for symbol, place in listed_tapes(loaded, settings).items()}
+    listed = {symbol: load_recording(place) for symbol, place in listed_tapes(loaded, settings).items()}
     for symbol, other in listed.items():
         refuse_listed_tape(loaded, symbol, other, settings)
     path = record or Path(loaded.record)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from fixsim.books import LitMarket
 from fixsim.flow.source import Source, from_tape
+from fixsim.impact import Impact
 from fixsim.latency import Path, Paths
 from fixsim.listing import Listing, Pace
 from fixsim.matching import Phase
@@ -45,6 +46,7 @@ from router.fix.messages import OrderMassCancelRequest as MassCancel
 
 if TYPE_CHECKING:
     from fixsim.tape import Tape
+    from fixsim.tape.partial import PartialTape
 
 Request = NewOrderSingle | Cancel | Replace | OrderStatusRequest | OrderMassStatusRequest | MassCancel
 MAX_WAITING = 1_000_000
@@ -75,10 +77,10 @@ class Exchange:
     def __init__(
         self,
         settings: Settings,
-        source: Tape | Source,
+        source: Tape | PartialTape | Source,
         sink: Callable[[str], object],
         *,
-        listed: Mapping[str, Tape | Source] | None = None,
+        listed: Mapping[str, Tape | PartialTape | Source] | None = None,
         origin_ns: int | None = None,
         speed: float = 1.0,
     ) -> None:
@@ -345,8 +347,18 @@ class Exchange:
         self.record.end(now_ns, "+".join(one.lit.market.digest() for one in self._all))
 
 
-def _opened(source: Tape | Source, settings: Settings, rule: TapeSettings) -> Source:
+def _opened(source: Tape | PartialTape | Source, settings: Settings, rule: TapeSettings) -> Source:
     """A market over the lit venues that is ready to run, from the rule's start to its stop if from a tape."""
     if isinstance(source, Source):
         return source
-    return from_tape(source, len(settings.lit), start_ns=rule.start, stop_ns=rule.stop)
+    impact = None
+    if settings.impact is not None and rule is settings.tape:
+        impact = Impact(**settings.impact.model_dump())
+    return from_tape(
+        source,
+        len(settings.lit),
+        start_ns=rule.start,
+        stop_ns=rule.stop,
+        impact=impact,
+        seed=settings.seed,
+    )

@@ -21,6 +21,7 @@ from fixsim.lockstep import Coordinator
 from fixsim.ports import Venues, port_error
 from fixsim.settings import Settings
 from fixsim.tape import Tape
+from fixsim.tape.partial import PartialTape
 from fixsim.wallclock import WallClock
 from router.clock import Clock, SystemClock
 from router.link import Network, TcpNetwork
@@ -30,10 +31,10 @@ log = structlog.get_logger()
 
 async def serve(
     settings: Settings,
-    tape: Tape,
+    tape: Tape | PartialTape,
     record: IO[str],
     *,
-    listed: Mapping[str, Tape] | None = None,
+    listed: Mapping[str, Tape | PartialTape] | None = None,
     clock: Clock | None = None,
     network: Network | None = None,
     listening: Callable[[dict[str, int]], object] = lambda ports: None,

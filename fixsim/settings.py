@@ -13,11 +13,13 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from fixsim.tape import SHIPPED
-from fixsim.tape import Tape as RecordedTape
+from fixsim.tape import Tape as _FlowTape
 from fixsim.tape.metafile import find_tapes
+from fixsim.tape.partial import PartialTape
 from risk.errors import SettingsError, read_settings
 
 NANOS = 1_000_000_000
+RecordedTape = _FlowTape | PartialTape
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Host = Annotated[str, Field(min_length=1, max_length=253)]
@@ -199,6 +201,23 @@ class Hidden(_Frozen):
         return self
 
 
+class Impact(_Frozen):
+    """How recorded prices answer to participants' volume; see fixsim.impact for the law and each field."""
+
+    y: Annotated[float, Field(gt=0, le=100)]
+    volatility: Annotated[float, Field(gt=0, le=1)]
+    volume_lots: Annotated[int, Field(gt=0)]
+    half_life_s: Annotated[float, Field(gt=0, le=1_000_000)]
+    beta_low: Annotated[float, Field(gt=0, le=1)] = 0.4
+    beta_high: Annotated[float, Field(gt=0, le=1)] = 0.7
+
+    @model_validator(mode="after")
+    def _betas_are_in_order(self) -> Self:
+        if self.beta_low > self.beta_high:
+            raise ValueError("beta_low <= beta_high must hold")
+        return self
+
+
 class Session(_Frozen):
     """The acceptors' FIX session settings."""
 
@@ -234,6 +253,8 @@ class Settings(_Frozen):
     hidden: Hidden
     desk: Desk
     listing: Annotated[tuple[Listed, ...], Field(max_length=63, strict=False)] = ()
+    impact: Impact | None = None
+    """Of the first instrument, where its market is a recording's."""
 
     @model_validator(mode="after")
     def _venues_are_distinct(self) -> Self:

@@ -13,12 +13,13 @@ Pure: times are passed in, chance comes from a seed. One thread drives a market 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from fixsim.impact import Impact
 from fixsim.matching import Market
-
-if TYPE_CHECKING:
-    from fixsim.tape import Tape
+from fixsim.matching.partialmarket import PartialMarket
+from fixsim.tape.format import Tape
+from fixsim.tape.partial import PartialTape
 
 
 class Flow(Protocol):
@@ -69,8 +70,33 @@ class Source:
     stop_ns: int
 
 
-def from_tape(tape: Tape, venues: int, *, start_ns: int | None = None, stop_ns: int | None = None) -> Source:
-    """A market at `start_ns` (None: the tape's start): what is before it has been fed, and is in the book."""
-    market = Market.for_tape(tape, venues)
+def from_tape(
+    tape: Tape | PartialTape,
+    venues: int,
+    *,
+    start_ns: int | None = None,
+    stop_ns: int | None = None,
+    impact: Impact | None = None,
+    seed: int = 0,
+) -> Source:
+    """A market that is fed the tape from `start_ns` (None: its start), with what is before it in the book.
+
+    `impact`: prices answer to participants, with the beta that `seed` draws.
+    """
+    response = None if impact is None else impact.drawn(seed, _opening_px(tape))
+    market: Market
+    if isinstance(tape, PartialTape):
+        market = PartialMarket(tape, venues, impact=response)
+    else:
+        market = Market.for_tape(tape, venues, impact=response)
     start_ns = tape.start_ns if start_ns is None else start_ns
     return Source(market, TapeFlow(market), start_ns, tape.end_ns if stop_ns is None else stop_ns)
+
+
+def _opening_px(tape: Tape | PartialTape) -> int:
+    """Half way between the best opening prices, or the first price there is; half ticks."""
+    bids, offers = (tape.opening["px"][tape.opening["sign"] == sign] for sign in (1, -1))
+    if len(bids) and len(offers):
+        return (int(bids.max()) + int(offers.min())) // 2
+    priced = tape.events["px"][tape.events["px"] > 0]
+    return int(priced[0]) if len(priced) else 1

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from fixsim.matching.layout import Capacity, Records
 from fixsim.matching.ledger import PARTIAL, PartialKind
+from fixsim.tape.edits import load_partial
 from fixsim.tape.importers import Request
 from fixsim.tape.lobster import import_lobster
-from fixsim.tape.partial import PartialTape, load_partial
+from fixsim.tape.partial import PartialTape
 from fixsim.tape.reader import open_tape
 
 SMALL = Capacity(orders=512, recorded=1, own=64, window=64, overflow=64, fills=2048, trades=8, notes=128)

@@ -49,6 +49,8 @@ class LitMarket:
     touched: set[int] = field(default_factory=set)
     last_px: list[int] = field(init=False)
     """The last trade's price by venue; 0: none yet."""
+    _touch: Far | None = None
+    _touch_known: bool = False
     _waiting: list[list[Happening]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -76,6 +78,7 @@ class LitMarket:
                 self._waiting[venue].append(Fill(key, px, qty, False, better, auction))
         self._note(notes, len(fills))
         for px, total, before, venue, sign in self.market.changes().tolist():
+            self._touch_known = False
             self.touched.add(venue)
             if px <= self.max_px:
                 self.publishers[venue].change(sign, px, before, total)
@@ -92,10 +95,14 @@ class LitMarket:
         return taken
 
     def touch(self) -> Far | None:
-        """The consolidated touch of the venues that trade; None: a side is empty, or crossed."""
+        """The consolidated touch of the venues that trade, as last settled; None: one-sided, or crossed."""
+        if self._touch_known:
+            return self._touch
         venues = range(self.market.venues)
         trading = (venue for venue in venues if self.market.phase(venue) is Phase.CONTINUOUS)
-        return consolidated(self.market.best(venue) for venue in trading)
+        self._touch = consolidated(self.market.best(venue) for venue in trading)
+        self._touch_known = True
+        return self._touch
 
     def set_phase(self, venue: int, phase: Phase, now_ns: int) -> None:
         """A venue's phase is another. The touch is of those that trade, so others' midpoint may move.
@@ -111,6 +118,7 @@ class LitMarket:
             self.market.set_phase(venue, Phase.AUCTION, now_ns)
             self.market.auction(venue, self.last_px[venue], now_ns)
             self.market.set_phase(venue, phase, now_ns)
+        self._touch_known = False
         self.touched.add(venue)
         self.settle()
 

@@ -30,6 +30,11 @@ DEPTHS: Final = ("#f3f6fa", "#c9dcec", "#93bfdc", "#5096c4", "#2467a0", "#123f73
 FONT: Final = "DejaVu Sans"
 SIDES: Final = ((1, BUY, "^", "buyer"), (-1, SELL, "v", "seller"))
 BARS: Final = 300
+_STEPS_NS: Final = [
+    *(digit * 10**zeros * 1_000_000 for zeros in range(3) for digit in (1, 2, 5)),
+    *(seconds * NANOS for seconds in (1, 2, 5, 10, 15, 30)),
+    *(minutes * 60 * NANOS for minutes in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440)),
+]
 SMALLEST, LARGEST = 8.0, 150.0
 """Area of a trade's mark in square points."""
 
@@ -131,10 +136,8 @@ def write_png(raster: Raster, path: Path, dpi: int = 110) -> None:
 
 
 def _axes(figure: Any, book: Any, volume: Any, raster: Raster, image: Any, bar_at: Any) -> None:
-    from matplotlib import dates
     from matplotlib.ticker import StrMethodFormatter
 
-    of_dates: Any = dates  # it publishes no types
     units = raster.units
     figure.text(0.075, 0.962, title(raster), fontsize=15, fontweight="bold")
     figure.text(0.075, 0.935, subtitle(raster), fontsize=9.5, color=MUTED)
@@ -159,9 +162,8 @@ def _axes(figure: Any, book: Any, volume: Any, raster: Raster, image: Any, bar_a
     _, least, most = log_depth(raster)
     ticks = depth_ticks(least, most)
     bar.set_ticks([at for at, _ in ticks], labels=[text for _, text in ticks])
-    locator = of_dates.AutoDateLocator(minticks=6, maxticks=12, tz=UTC)
-    volume.xaxis.set_major_locator(locator)
-    volume.xaxis.set_major_formatter(of_dates.ConciseDateFormatter(locator, tz=UTC, show_offset=False))
+    places, words = time_ticks(int(raster.edges_ns[0]), int(raster.edges_ns[-1]))
+    volume.set_xticks(_days(np.array(places, np.int64)), labels=words)
     volume.set_xlabel("Time (UTC)")
 
 
@@ -191,6 +193,20 @@ def _draw_gaps(axes: Any, raster: Raster) -> None:
         axes.axvline(
             when, color=GAP, lw=0.9, ls=(0, (2, 2)), zorder=2, label=None if i else "gap in the source"
         )
+
+
+def time_ticks(start_ns: int, end_ns: int) -> tuple[list[int], list[str]]:
+    """At most eleven round times, and how they are said; the first of a day with its date."""
+    step = next((s for s in _STEPS_NS if (end_ns - start_ns) // s <= 10), -(-(end_ns - start_ns) // 10))
+    places = list(range(-(-start_ns // step) * step, end_ns + 1, step))
+    words, day = [], moment(start_ns).date()
+    for place in places:
+        at = moment(place)
+        said = f"{at:%H:%M}" if step >= 60 * NANOS else f"{at:%H:%M:%S}"
+        said += f".{place % NANOS // 1_000_000:03d}" if step < NANOS else ""
+        words.append(said if at.date() == day else f"{said}\n{at:%Y-%m-%d}")
+        day = at.date()
+    return places, words
 
 
 def depth_ticks(least: float, most: float) -> list[tuple[float, str]]:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from fixsim.tape import SHIPPED, TapeError
 from fixsim.tape.cli import app
 from fixsim.tape.opened import open_any
-from fixsim.tape.plot import depth_ticks, log_depth, subtitle, title, traded, write_png
+from fixsim.tape.plot import depth_ticks, log_depth, subtitle, time_ticks, title, traded, write_png
 from fixsim.tape.plot_html import write_html
 from fixsim.tape.raster import Raster, rasterise
 from tests.fixsim.made_tape import CENT, Pieces, S, at, write_tape
@@ -113,6 +113,18 @@ def test_the_scale_leaves_out_the_outermost_and_names_round_quantities(drawn: Ra
         (2.0, "100"),
     ]
     assert [text for _, text in depth_ticks(-3, 3)] == ["0.001", "0.01", "0.1", "1", "10", "100", "1,000"]
+
+
+def test_times_are_round_few_and_dated_where_the_day_turns() -> None:
+    assert time_ticks(at(0), at(60))[1][:3] == ["13:30:00", "13:30:10", "13:30:20"]
+    assert time_ticks(at(0), at(0.01))[1][:2] == ["13:30:00.000", "13:30:00.001"]
+    places, words = time_ticks(at(10 * 3600), at(11 * 3600))
+    assert words == ["23:30", "23:40", "23:50", "00:00\n2012-06-22", "00:10", "00:20", "00:30"]
+    assert places[3] == at(10.5 * 3600)
+    for seconds in (0.0001, 0.3, 7, 324, 580, 5000, 86_400, 3e6):
+        places, words = time_ticks(at(0), at(seconds))
+        assert len(places) == len(words) <= 11
+        assert all(at(0) <= place <= at(seconds) for place in places)
 
 
 def test_the_words_say_what_is_drawn(drawn: Raster) -> None:

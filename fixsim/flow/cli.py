@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,9 +14,13 @@ Episodes = Annotated[int, typer.Option(metavar="N", min=100, max=10_000_000, hel
 Seed = Annotated[int, typer.Option(metavar="N", min=0, max=(1 << 40) - 1, help="Of the random numbers.")]
 Readings = Annotated[bool, typer.Option("--readings", help="Also every other reading of what is left open.")]
 
+Picture = Annotated[Path | None, typer.Option(metavar="FILE", help="Draw model and scores there, as PNG.")]
+
 
 @flow_app.command()
-def task(episodes: Episodes = 20_000, seed: Seed = 1, readings: Readings = False) -> None:
+def task(
+    episodes: Episodes = 20_000, seed: Seed = 1, readings: Readings = False, picture: Picture = None
+) -> None:
     """The published execution task: our score of TWAP and the participation rules beside the paper's.
 
     Differences are in standard errors of the difference of two means: ours, and the paper's of 20,000
@@ -33,7 +39,7 @@ def task(episodes: Episodes = 20_000, seed: Seed = 1, readings: Readings = False
         outcomes = {
             name: {
                 rule: published.evaluate(
-                    policy, episodes, seed, terms=terms, progress=lambda done: progress.advance(bar, done)
+                    policy, episodes, seed, terms=terms, progress=partial(progress.advance, bar)
                 )
                 for rule, policy in published.POLICIES.items()
             }
@@ -41,3 +47,72 @@ def task(episodes: Episodes = 20_000, seed: Seed = 1, readings: Readings = False
         }
     for name, rows in outcomes.items():
         console.print(task_table(rows, f"{name}, {episodes:,} episodes, seed {seed}"))
+    if picture is not None:
+        from fixsim.flow.model import load_model
+        from fixsim.flow.picture import draw
+
+        draw(load_model(), outcomes["as reproduced"], picture)
+        console.print(f"written to {picture}", highlight=False)
+
+
+Tape = Annotated[Path, typer.Argument(metavar="TAPE", help="A Parquet tape (fixsim tape import).")]
+Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="The model, .npz; regimes add their names.")]
+Levels = Annotated[int, typer.Option(metavar="K", min=1, max=10, help="Levels a side of the model.")]
+Most = Annotated[int, typer.Option(metavar="C", min=2, max=1000, help="The largest queue told apart.")]
+Width = Annotated[int | None, typer.Option(metavar="TICKS", min=1, help="Ticks to one of the model's.")]
+Window = Annotated[int, typer.Option(metavar="N", min=1, max=200, help="Levels of the book to read.")]
+Sides = Annotated[bool, typer.Option("--symmetric/--sides", help="Both sides as one sample, or apart.")]
+Least = Annotated[int, typer.Option(metavar="N", min=1, help="Events below which a cell is filled.")]
+Regimes = Annotated[str | None, typer.Option(metavar="time|volatility", help="A model for each part.")]
+Parts = Annotated[int, typer.Option(metavar="N", min=2, max=24, help="How many parts.")]
+
+
+@flow_app.command()
+def calibrate(
+    tape: Tape,
+    out: Out,
+    levels: Levels = 3,
+    most: Most = 50,
+    width: Width = None,
+    window: Window = 10,
+    symmetric: Sides = True,
+    least: Least = 30,
+    regimes: Regimes = None,
+    parts: Parts = 3,
+    seed: Seed = 1,
+) -> None:
+    """Estimate a queue-reactive model from a tape: intensities, invariant distribution, θ and θ_reinit.
+
+    Prints what the estimate rests on, and how badly the model's price moves fit the tape's.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from fixsim.flow import calibrate as calibration
+    from fixsim.flow.model import ModelError, save_model
+    from fixsim.flow.regimes import By
+    from fixsim.flow.regimes import regimes as regimes_of
+    from fixsim.flow.show import calibration_lines
+    from fixsim.tape.reader import frame as frame_of
+
+    if regimes is not None and regimes not in list(By):
+        raise ModelError(f"--regimes = {regimes!r}: must be one of {', '.join(By)}")
+    if not out.parent.is_dir():
+        raise ModelError(f"--out = {out}: there is no folder {out.parent}")
+    console = Console()
+    plan = calibration.Plan(
+        levels=levels, most=most, width=width, symmetric=symmetric, least=least, seed=seed
+    )
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        reading = progress.add_task(f"reading {tape}", total=None)
+        frame = frame_of(tape, window)
+        progress.remove_task(reading)
+        found = [("", None)] if regimes is None else regimes_of(frame, By(regimes), parts)
+        for name, chosen in found:
+            bar = progress.add_task(name or frame.symbol, total=calibration.work(frame))
+            advance = partial(progress.advance, bar)
+            result = calibration.calibrate(frame, plan, chosen=chosen, progress=advance)
+            path = out.with_name(f"{out.stem}-{name}{out.suffix}") if name else out
+            save_model(result.model, path, result.evidence())
+            for line in calibration_lines(result, path):
+                console.print(line, highlight=False, soft_wrap=True)

@@ -82,9 +82,13 @@ class Model:
         return int(self.intensity.shape[1]) - 1
 
 
-def save_model(model: Model, path: Path) -> None:
-    """Write an npz of plain arrays, no pickles; the same model gives the same bytes."""
+def save_model(model: Model, path: Path, evidence: dict[str, Any] | None = None) -> None:
+    """Write an npz of plain arrays, no pickles; the same model gives the same bytes.
+
+    `evidence`: what it rests on, kept beside it under "evidence_" and the names; `load_model` passes it over.
+    """
     fields: dict[str, Any] = {name: np.asarray(getattr(model, name)) for name in (*_ARRAYS, *_SCALARS)}
+    fields |= {f"evidence_{name}": np.asarray(value) for name, value in (evidence or {}).items()}
     with path.open("wb") as file:
         np.savez_compressed(file, **fields)
 

@@ -177,24 +177,31 @@ def _edge(
 
 
 @kernel
+def point(queues: Queues, ref: Queues, e: int, rng: Generator, model: Tables, was: Queues) -> bool:
+    """One point of the Poisson process in market `e`; whether the best prices may have changed."""
+    z = bits(rng)
+    queue = model.slot[z & np.uint64(0xFF)]
+    if queue < 0:
+        return False
+    size = queues[e, queue]
+    u = z >> np.uint64(11)
+    if u >= model.change[queue, size]:
+        return False
+    grows = u < model.grow[queue, size]
+    if size > 1 or (size == 1 and grows):
+        queues[e, queue] = size + 1 if grows else size - 1
+        return False
+    _edge(queues, ref, e, queue, grows, rng, model, was)
+    return True
+
+
+@kernel
 def advance(
     queues: Queues, ref: Queues, e: int, seconds: float, rng: Generator, model: Tables, was: Queues
 ) -> None:
     """Market `e` moves on by `seconds`."""
     for _ in range(poisson(rng, model.rate * seconds)):
-        z = bits(rng)
-        queue = model.slot[z & np.uint64(0xFF)]
-        if queue < 0:
-            continue
-        size = queues[e, queue]
-        u = z >> np.uint64(11)
-        if u >= model.change[queue, size]:
-            continue
-        grows = u < model.grow[queue, size]
-        if size > 1 or (size == 1 and grows):
-            queues[e, queue] = size + 1 if grows else size - 1
-        else:
-            _edge(queues, ref, e, queue, grows, rng, model, was)
+        point(queues, ref, e, rng, model, was)
 
 
 @kernel

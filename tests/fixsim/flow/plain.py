@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fixsim.flow.model import Model
+from fixsim.tape.frame import LobFrame
 
 LIMIT, CANCEL, MARKET = range(3)
 BIDS, OFFERS = range(2)
@@ -155,3 +156,36 @@ def episode(market: PlainMarket, wanted: Callable[[int, int], int]) -> float:
 def shares(sizes: list[int], most: int) -> np.ndarray:
     """[most + 1]: how often each size is in `sizes`."""
     return np.bincount(sizes, minlength=most + 1) / len(sizes)
+
+
+def framed(market: PlainMarket, seconds: float, middle: int = 10_000) -> tuple[LobFrame, np.ndarray]:
+    """Its course as a frame in ticks of 1 nano (p_ref begins at middle + 1/2), and p_ref after each row.
+
+    A redraw or a shift is in its event's row already, as it would be if it took no time.
+    """
+    units, rows = [int(u) for u in market.model.unit_lots], []
+    for now, side, level, kind, before in market.events(seconds):
+        px, qty = np.zeros((2, market.model.levels), np.int64), np.zeros((2, market.model.levels), np.int64)
+        for book in (BIDS, OFFERS):
+            resting = [k for k, size in enumerate(market.queues[book]) if size]
+            for at, k in enumerate(resting):
+                px[book, at] = middle + (market.price(book, k) + 1) // 2
+                qty[book, at] = market.queues[book][k] * units[k]
+        half = before + (2 * level + 1) * (1 if side == OFFERS else -1)
+        rows.append((now, kind, side, middle + (half + 1) // 2, units[level], px, qty, market.ref))
+    n = len(rows)
+    time, kind, side, price, quantity, px, qty, ref = (list(column) for column in zip(*rows, strict=True))
+    frame = LobFrame(
+        symbol=market.model.symbol,
+        tick_nanos=1,
+        lots_per_unit=1,
+        time_ns=(np.array(time) * 1e9).astype(np.int64),
+        change=np.array(kind, np.int8),
+        side=np.where(np.array(side) == BIDS, 1, -1).astype(np.int8),
+        price=np.array(price),
+        quantity=np.array(quantity),
+        order_id=np.full(n, -1),
+        px=np.array(px),
+        qty=np.array(qty),
+    )
+    return frame, np.array(ref) + 2 * middle + 1

@@ -57,7 +57,7 @@ def test_the_figures_reject_a_reference_price_that_moves_with_every_move_of_the_
     ],
 )
 def test_plain_python_scores_the_same(rule: str, wanted: Callable[[int, int], int]) -> None:
-    rng, n = random.Random(6), 60
+    rng, n = random.Random(6), 30
     plain = np.array([episode(PlainMarket(load_model(), rng), wanted) for _ in range(n)])
     ours = evaluate(POLICIES[rule], FEW, SEED)
     assert abs(plain.mean() - ours.mean) < 3.5 * math.hypot(plain.std() / math.sqrt(n), ours.error)

@@ -45,8 +45,9 @@ def number_text(value: float) -> str:
         return f"{value:,.0f}".replace("-", "−")
     if size < 5e-5:
         return f"{value:.1e}".replace("-", "−")
-    # Three digits from 1 up, two below it.
-    digits = (2 if size >= 0.995 else 1) - int(np.floor(np.log10(size)))
+    # Three digits from 1 up, two below it; of the rounded value, so that 9.999 has as many as 10.
+    rounded = float(f"{size:.2e}" if size >= 0.995 else f"{size:.1e}")
+    digits = (2 if rounded >= 1 else 1) - int(np.floor(np.log10(rounded)))
     return f"{value:.{digits}f}".replace("-", "−")
 
 

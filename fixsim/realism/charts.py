@@ -29,6 +29,9 @@ SIZES = ("#9fd3cf", "#6bb8b3", "#3a9c96", "#0b7a75", "#075350", "#04302e")
 _DASH = {"tape": "solid", "generated": "solid", "baseline": "dot"}
 _AXIS_LINE = "#c9cfd6"
 _BULK = 0.985
+_PEAK = 2.2
+"""Times the tape's highest bin that a histogram shows."""
+_DECADES = [k * 10.0**power for power in range(-4, 5) for k in (1, 2, 5)]
 
 
 def edges_for_drawing(bins: Bins, *, log: bool) -> Floats:
@@ -59,11 +62,35 @@ def histogram(what: Distribution, drawn: Histograms, names: dict[str, str]) -> g
     unit = f" ({what.unit})" if what.unit else ""
     figure.update_yaxes(title_text="Share of observations (%)", tickformat="~%", rangemode="tozero")
     figure.update_xaxes(title_text=what.name + unit)
+    _cut_peaks(figure, drawn, names)
     if what.log:
         figure.update_xaxes(type="log", dtick=1, exponentformat="power")
     else:
         figure.update_xaxes(range=_most_of(edges, drawn))
     return figure
+
+
+def _cut_peaks(figure: go.Figure, drawn: Histograms, names: dict[str, str]) -> None:
+    """Keep the tape readable where another market has nearly everything in one bin, and say what is cut."""
+    tape = drawn.shares["tape"]
+    if tape is None:
+        return
+    top = _PEAK * float(tape.max())
+    peaks = {market: float(shares.max()) for market, shares in drawn.shares.items() if shares is not None}
+    cut = [f"{names[market]} {peak:.0%}" for market, peak in peaks.items() if peak > top]
+    if cut:
+        figure.update_yaxes(range=[0, top])
+        figure.add_annotation(
+            text=f"higher than the frame: {', '.join(cut)}",
+            xref="paper",
+            yref="paper",
+            x=1,
+            y=1,
+            xanchor="right",
+            yanchor="top",
+            showarrow=False,
+            font={"size": 11, "color": MUTED},
+        )
 
 
 def _most_of(edges: Floats, drawn: Histograms) -> list[float]:
@@ -103,9 +130,7 @@ def response(curves: dict[str, Curve], lags: tuple[int, ...], study: Study) -> g
         _band(figure, x, curve.low, curve.high, WASH[market])
         _lines(figure, market, study, Line(x, curve.values))
     figure.add_hline(y=0, line={"color": _AXIS_LINE, "width": 1})
-    figure.update_xaxes(
-        type="log", title_text="Events at the touch since", tickvals=[1, 2, 5, 10, 20, 50, 100, 200]
-    )
+    figure.update_xaxes(type="log", title_text="Events at the touch since", tickvals=_DECADES)
     figure.update_yaxes(title_text="Response of the mid (ticks)")
     return figure
 
@@ -137,7 +162,7 @@ def impact(study: Study) -> go.Figure:
                 hoverinfo="skip",
             )
     figure.update_xaxes(
-        title_text="Net volume |Q| / mean volume V of a window", type="log", exponentformat="power"
+        title_text="Net volume |Q| / mean volume V of a window", type="log", tickvals=_DECADES
     )
     figure.update_yaxes(title_text="Signed return (σ)", rangemode="tozero")
     return figure
@@ -223,7 +248,11 @@ def shape(study: Study, key: str) -> go.Figure:
         "signs": ("Lag (market orders)", "Autocorrelation of signs", True, False),
     }[key]
     figure.update_xaxes(title_text=x, type="log" if log_x else "linear")
-    figure.update_yaxes(title_text=y, type="log" if log_y else "linear", exponentformat="power")
+    if log_x:
+        figure.update_xaxes(tickvals=_DECADES)
+    figure.update_yaxes(title_text=y, type="log" if log_y else "linear")
+    if log_y:
+        figure.update_yaxes(dtick=1, exponentformat="power")
     if key == "signature":
         figure.update_yaxes(rangemode="tozero")
     if key in ("returns", "volatility", "signs"):

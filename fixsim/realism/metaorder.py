@@ -129,19 +129,20 @@ def _run(source: Source, experiment: Experiment, sign: int, lots: int) -> tuple[
     cuts = np.diff(np.round(np.linspace(0, lots, experiment.children + 1)).astype(np.int64))
     flow.step_until(begin)
     mid = _mid(source, 0.0)
-    reads = [(begin + k * step, 1, 0) for k in range(LASTS * POINTS + 1)]
-    sends = [(begin + k * spacing, 0, int(cut)) for k, cut in enumerate(cuts) if sign and cut]
+    # At one time the mid is read first: at the start it is what it was before the first child.
+    reads = [(begin + k * step, 0, 0) for k in range(LASTS * POINTS + 1)]
+    sends = [(begin + k * spacing, 1, int(cut)) for k, cut in enumerate(cuts) if sign and cut]
     path, volume, unfilled = [], 0, 0
     market.fills(), market.changes()
-    for number, (time_ns, reading, cut) in enumerate(sorted(reads + sends)):
+    for number, (time_ns, sending, cut) in enumerate(sorted(reads + sends)):
         flow.step_until(time_ns)
-        if reading:
-            mid = _mid(source, mid)
-            path.append(mid)
-        else:
+        if sending:
             done = market.submit(0, -1 - number, sign, 0, cut, Kind.MARKET, time_ns)
             unfilled += done.cancelled
             flow.disturbed()
+        else:
+            mid = _mid(source, mid)
+            path.append(mid)
         volume += int(market.fills()["qty"].sum())
         market.changes()
     return np.array(path) - path[0], volume, unfilled

@@ -135,6 +135,7 @@ def _histogram(study: Study, name: str) -> Callable[[Any], None]:
                 axis.stairs(shares, edges, color=COLOURS[market], linewidth=1.3)
                 if market == "tape":
                     axis.stairs(shares, edges, fill=True, color=COLOURS[market], alpha=0.10)
+                    axis.set_ylim(0, 2.2 * float(shares.max()))
         axis.set(title=name, xlabel=what.unit, ylabel="Share")
         if what.log:
             axis.set_xscale("log")

@@ -32,6 +32,8 @@ from fixsim.realism.verdict import Row, Verdict
 from fixsim.realism.view import Plan, View
 from fixsim.tape.frame import LobFrame
 
+_PATH = 600
+"""Points of the mid's picture."""
 MARKETS = ("tape", "generated", "baseline")
 _WINDOWS_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
 """Windows of time that a plan may have, in seconds."""
@@ -245,7 +247,8 @@ def _numbers(plan: Plan) -> tuple[Number, ...]:
 
 def _described(name: str, about: str, view: View) -> Market:
     orders = view.orders
-    times = np.linspace(view.start_ns, view.end_ns, 600).astype(np.int64)
+    # In whole numbers: a float64 of nanoseconds since 1970 is some hundred of them off.
+    times = view.start_ns + np.arange(_PATH + 1) * (view.end_ns - view.start_ns) // _PATH
     at = np.searchsorted(view.frame.time_ns, times, side="right") - 1
     mid = Line((times - view.start_ns) / 1e9, view.mid[at])
     return Market(

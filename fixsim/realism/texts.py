@@ -82,7 +82,7 @@ METHOD = (
     ),
     (
         "Metaorders",
-        "pass if the interval overlaps the range that the literature gives: exponent 0.4 to 0.7, share of"
+        "pass if the estimate lies in the range that the literature gives: exponent 0.4 to 0.7, share of"
         " the peak left 0.3 to 1.",
     ),
     (

@@ -9,8 +9,7 @@ FACT        Numbers that must lie on one side of a null value, if the tape's do.
             excludes the null: pass if the generated market's excludes it on the same side and SAME holds.
             Where it does not, the tape leaves the fact open: the row is OPEN, or fails if SAME fails.
 RANGE       Numbers with a range from the literature and no counterpart on the tape. Pass if the generated
-            market's interval and the range overlap, and the interval is not wider than four times the range;
-            wider: OPEN.
+            market's estimate lies in the range; OPEN if only its interval reaches it; else fail.
 
 A row whose statistic cannot be measured in the generated market (and can on the tape) FAILS. A row that
 cannot be measured on the tape is OPEN. None of the rules looks at the baseline.
@@ -134,9 +133,9 @@ def in_range(generated: Figure, limits: tuple[float, float]) -> tuple[Verdict, s
     low, high = limits
     if generated.low > high or generated.high < low:
         return Verdict.FAIL, "above the range" if generated.low > high else "below the range"
-    if generated.high - generated.low > 4 * (high - low):
-        return Verdict.OPEN, "the interval is too wide to say"
-    return Verdict.PASS, "overlaps the range"
+    if not low <= generated.value <= high:
+        return Verdict.OPEN, "only the interval reaches the range"
+    return Verdict.PASS, "in the range"
 
 
 def _missing(tape: Figure, generated: Figure, difference: tuple[float, float]) -> tuple[Verdict, str] | None:

@@ -121,10 +121,10 @@ class Path:
         self._chance = chance
         self._last: dict[str, int] = {}
 
-    def due_ns(self, session: str, now_ns: int) -> int:
-        """When a message of `session` that sets out now is through."""
+    def due_ns(self, session: str, now_ns: int, held_ns: int = 0) -> int:
+        """When a message of `session` that sets out now, or after it was held, is through."""
         took_ns = self._constant_ns if self._table is None else self._table.draw(self._chance)
-        due_ns = max(now_ns + took_ns, self._last.get(session, 0))
+        due_ns = max(now_ns + held_ns + took_ns, self._last.get(session, 0))
         self._last[session] = due_ns
         return due_ns
 

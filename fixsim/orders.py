@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 from fixsim.entry import Ask
 from fixsim.settings import Instrument
 from risk.order import OrdType, Side, TimeInForce
-from router.fix.messages import OrdStatus
+from router.fix.messages import LastLiquidity, NewOrderSingle, OrdStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +78,32 @@ class Order:
     min_lots: int = 0
     cum_lots: int = 0
     paid_nanos_lots: int = 0
+    busted_lots: int = 0
+    """Traded and taken back: neither filled nor in the book again."""
     status: OrdStatus = OrdStatus.NEW
 
     @property
     def live(self) -> bool:
         return self.leaves_lots > 0
+
+
+@dataclass(slots=True)
+class Execution:
+    """One fill as it stands: a correction moves its price, a bust makes it void.
+
+    `exec_id` is the last that named it. Its fee is `fee_nanos` in all, of which `order_fee_nanos` is the
+    order's; `ppb` is the rate by value.
+    """
+
+    exec_id: str
+    order: Order
+    price_nanos: int
+    qty_lots: int
+    fee_nanos: int
+    order_fee_nanos: int
+    ppb: int
+    liquidity: LastLiquidity | None
+    busted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +113,8 @@ class Reply:
     to: str
     msg_type: bytes
     body: bytes
+    about: Order | NewOrderSingle | None = None
+    """Whose report it is; a NewOrderSingle that was refused is no order. None: of no one order."""
 
 
 @dataclass(slots=True)

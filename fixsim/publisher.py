@@ -13,6 +13,8 @@ came before it on the session and of none that comes after, so it replaces what 
 subscription goes on from there.
 
 Aggressor: FIX 4.4 has no field for it; receivers infer it from the book before.
+
+A fault may make it show a bid that is not there (`feign`), to every subscriber alike, until it is taken back.
 """
 
 from __future__ import annotations
@@ -69,6 +71,8 @@ class Publisher:
     _changed: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     """(sign, px) -> [total before this batch, total now]."""
     _trades: list[tuple[int, int]] = field(default_factory=list)
+    _feigned: dict[int, int] = field(default_factory=dict)
+    """Bids that are shown and not there: px -> lots."""
 
     def request(self, client: str, request: MarketDataRequest) -> list[Published]:
         """A MarketDataRequest(V): a snapshot, an end, or a MarketDataRequestReject(Y).
@@ -107,7 +111,17 @@ class Publisher:
 
     def _view(self, depth: int, types: frozenset[int]) -> tuple[Levels, Levels]:
         """Bids and offers as far as they were asked for."""
-        return (self.depth(1, depth) if BID in types else [], self.depth(-1, depth) if OFFER in types else [])
+        return (self._bids(depth) if BID in types else [], self.depth(-1, depth) if OFFER in types else [])
+
+    def _bids(self, depth: int) -> Levels:
+        """With what is feigned among them."""
+        bids = self.depth(1, depth)
+        if not self._feigned:
+            return bids
+        shown = dict(bids)
+        for px, lots in self._feigned.items():
+            shown[px] = shown.get(px, 0) + lots
+        return sorted(shown.items(), reverse=True)[: depth or None]
 
     def _snapshot(self, request_id: str, bids: Levels, asks: Levels) -> bytes:
         rows = np.array([*bids, *asks], np.int64).reshape(-1, 2)
@@ -141,6 +155,8 @@ class Publisher:
 
     def change(self, sign: int, px: int, before: int, total: int) -> None:
         """A level's total went from `before` to `total` lots (0: no such level)."""
+        if sign > 0 and px in self._feigned:
+            before, total = before + self._feigned[px], total + self._feigned[px]
         known = self._changed.get((sign, px))
         if known is None:
             self._changed[sign, px] = [before, total]
@@ -149,6 +165,15 @@ class Publisher:
 
     def trade(self, px: int, qty_lots: int) -> None:
         self._trades.append((px, qty_lots))
+
+    def feign(self, px: int, lots: int) -> None:
+        """Show so many lots more than there are bid at a price; as many below 0 take them back."""
+        real = dict(self.depth(1, 0)).get(px, 0)
+        shown = self._feigned.pop(px, 0)
+        if shown + lots:
+            self._feigned[px] = shown + lots
+        known = self._changed.setdefault((1, px), [real + shown, 0])
+        known[1] = real + shown + lots
 
     def flush(self) -> list[Published]:
         """End the batch: one X for each subscription that saw something."""

@@ -11,6 +11,14 @@ report left). Every line has `event`, `time_ns` and `venue`; the other keys depe
                    cum_lots leaves_lots
     canceled       session cl_ord_id orig_cl_ord_id order_id cum_lots (the remainder of an IOC: orig = own)
     cancel_refused session cl_ord_id orig_cl_ord_id reason text
+    restated       session cl_ord_id order_id qty_lots cum_lots leaves_lots text
+    busted         session cl_ord_id order_id exec_id exec_ref_id price_nanos qty_lots fee_nanos (given back:
+                   the fill's, with its sign turned) cum_lots leaves_lots text
+    corrected      session cl_ord_id order_id exec_id exec_ref_id price_nanos qty_lots fee_nanos (instead of
+                   the fill's) cum_lots leaves_lots text
+    fault          script number do session cl_ord_id text: what a fault script did, and to whom ("": to the
+                   venue); number counts from 0 in the script's file
+    admin          text: what an operator did at the admin console
     open           session cl_ord_id order_id qty_lots cum_lots leaves_lots (one for each, at the end)
     end            venue "": time_ns, orders, fills, state (digest of the lit books): the last line
 

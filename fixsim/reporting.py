@@ -3,7 +3,9 @@
 A report follows from the order's state, which the functions here bring up to date: leaves, cumulative
 quantity, status. Commission of a fill: price x quantity x ppb, exact, rounded half up to a nano of the
 currency; where that is a fee it is at least min_fill_fee_nanos; an order's first fill bears order_fee_nanos
-besides. In an auction both sides pay the taker's.
+besides. In an auction both sides pay the taker's. A bust gives all of a fill's commission back (12 is what
+came back, with its sign turned); a correction works the part by value out anew at the new price (12 is the
+whole of it, instead of what was said before).
 
 PriceImprovement(639) is, for each unit, what a fill is better than the far side of the consolidated lit touch
 (the best offer for a buyer): at a dark venue the touch when the trade was made, for either party; at a lit
@@ -18,8 +20,9 @@ from dataclasses import dataclass, field
 from typing import TypedDict, Unpack
 
 from fixsim.entry import UNKNOWN_ORDER
-from fixsim.orders import Fill, Order, Reply
+from fixsim.orders import Execution, Fill, Order, Reply
 from fixsim.record import Record
+from fixsim.settings import Instrument
 from fixsim.settings import Venue as VenueSettings
 from risk.order import Side
 from router.fix import tags
@@ -38,6 +41,10 @@ from router.fix.messages import (
 from router.fix.messages.fields import joined
 
 Change = OrderCancelRequest | OrderCancelReplaceRequest
+MAX_EXECUTIONS = 100_000
+"""Fills that a venue can still bust or correct; the oldest are beyond its reach first."""
+PARTIAL_DECLINE = 5
+"""ExecRestatementReason(378): partial decline of OrderQty."""
 OTHER_RESTATEMENT = 99
 """ExecRestatementReason(378) of an unsolicited cancel whose reason 4.4 has no code for; Text(58) has it."""
 
@@ -58,6 +65,7 @@ class More(TypedDict, total=False):
     last_of_mass: bool
     restatement_reason: int | None
     price_improvement_nanos: int
+    exec_ref_id: str
 
 
 @dataclass(slots=True)
@@ -66,6 +74,8 @@ class Reporter:
 
     settings: VenueSettings
     record: Record
+    executions: dict[str, Execution] = field(default_factory=dict)
+    """By every ExecID that has named them (a correction gives one more), oldest first; see MAX_EXECUTIONS."""
     _exec_number: int = field(default=0)
 
     def accepted(self, order: Order, now_ns: int) -> Reply:
@@ -108,7 +118,9 @@ class Reporter:
         assert 0 < fill.qty_lots <= order.leaves_lots, (order, fill)
         instrument = order.instrument
         price_nanos = fill.px * instrument.tick_nanos // 2
-        fee_nanos = self._fee(order, fill, price_nanos)
+        order_fee_nanos = 0 if order.cum_lots else self.settings.order_fee_nanos
+        ppb = self._ppb(fill)
+        fee_nanos = self._fee(instrument, ppb, fill.qty_lots, price_nanos) + order_fee_nanos
         order.leaves_lots -= fill.qty_lots
         order.cum_lots += fill.qty_lots
         order.paid_nanos_lots += price_nanos * fill.qty_lots
@@ -116,6 +128,10 @@ class Reporter:
         liquidity = LastLiquidity.ADDED if fill.maker else LastLiquidity.REMOVED
         stated = None if fill.auction else liquidity  # 4.4 has no code for an auction
         exec_id = self.next_exec_id()
+        self._remember(
+            exec_id,
+            Execution(exec_id, order, price_nanos, fill.qty_lots, fee_nanos, order_fee_nanos, ppb, stated),
+        )
         self.record.write(
             "fill", now_ns, self.settings.name, session=order.owner, cl_ord_id=order.cl_ord_id,
             order_id=order.order_id, exec_id=exec_id, symbol=instrument.symbol, side=int(order.side),
@@ -130,14 +146,77 @@ class Reporter:
             price_improvement_nanos=fill.improvement_px * instrument.tick_nanos // 2,
         )  # fmt: skip
 
-    def _fee(self, order: Order, fill: Fill, price_nanos: int) -> int:
-        rule = self.settings
+    def _ppb(self, fill: Fill) -> int:
         makes = fill.maker and not fill.auction
-        ppb = rule.maker_fee_ppb if makes else rule.taker_fee_ppb
-        fee_nanos = half_up(price_nanos * fill.qty_lots * ppb, order.instrument.lots_per_unit * 1_000_000_000)
-        if ppb >= 0:
-            fee_nanos = max(fee_nanos, rule.min_fill_fee_nanos)
-        return fee_nanos if order.cum_lots else fee_nanos + rule.order_fee_nanos
+        return self.settings.maker_fee_ppb if makes else self.settings.taker_fee_ppb
+
+    def _fee(self, instrument: Instrument, ppb: int, qty_lots: int, price_nanos: int) -> int:
+        """By value, and at least the venue's minimum where it is a fee."""
+        fee_nanos = half_up(price_nanos * qty_lots * ppb, instrument.lots_per_unit * 1_000_000_000)
+        return max(fee_nanos, self.settings.min_fill_fee_nanos) if ppb >= 0 else fee_nanos
+
+    def _remember(self, exec_id: str, execution: Execution) -> None:
+        self.executions[exec_id] = execution
+        if len(self.executions) > MAX_EXECUTIONS:
+            del self.executions[next(iter(self.executions))]
+
+    # -- what the venue does unasked ---------------------------------------------------------------
+
+    def restated(self, order: Order, leaves_lots: int, text: str, now_ns: int) -> Reply:
+        """150=D: less of the order is left, and OrderQty(38) follows; 378=5."""
+        order.qty_lots -= order.leaves_lots - leaves_lots
+        order.leaves_lots = leaves_lots
+        self.record.write(
+            "restated", now_ns, self.settings.name, session=order.owner, cl_ord_id=order.cl_ord_id,
+            order_id=order.order_id, qty_lots=order.qty_lots, cum_lots=order.cum_lots,
+            leaves_lots=order.leaves_lots, text=text,
+        )  # fmt: skip
+        return self._report(order, ExecType.RESTATED, now_ns, text=text, restatement_reason=PARTIAL_DECLINE)
+
+    def busted(self, execution: Execution, text: str, now_ns: int) -> Reply:
+        """150=H: a fill is void. What it traded is not in the book again: leaves stay as they are."""
+        order, refers = execution.order, execution.exec_id
+        order.cum_lots -= execution.qty_lots
+        order.busted_lots += execution.qty_lots
+        order.paid_nanos_lots -= execution.price_nanos * execution.qty_lots
+        if order.leaves_lots:
+            order.status = OrdStatus.PARTIALLY_FILLED if order.cum_lots else OrdStatus.NEW
+        else:
+            order.status = OrdStatus.CANCELED  # takes precedence over what the quantities say
+        execution.busted = True
+        return self._amended("busted", execution, ExecType.TRADE_CANCEL, refers, text, now_ns)
+
+    def corrected(self, execution: Execution, price_nanos: int, text: str, now_ns: int) -> Reply:
+        """150=G: a fill was made at another price; its ExecID from now on is this report's."""
+        order, refers = execution.order, execution.exec_id
+        order.paid_nanos_lots += (price_nanos - execution.price_nanos) * execution.qty_lots
+        execution.price_nanos = price_nanos
+        by_value = self._fee(order.instrument, execution.ppb, execution.qty_lots, price_nanos)
+        execution.fee_nanos = by_value + execution.order_fee_nanos
+        return self._amended("corrected", execution, ExecType.TRADE_CORRECT, refers, text, now_ns)
+
+    def _amended(
+        self, event: str, execution: Execution, exec_type: ExecType, refers: str, text: str, now_ns: int
+    ) -> Reply:
+        order, exec_id = execution.order, self.next_exec_id()
+        fee_nanos = -execution.fee_nanos if execution.busted else execution.fee_nanos
+        self.record.write(
+            event, now_ns, self.settings.name, session=order.owner, cl_ord_id=order.cl_ord_id,
+            order_id=order.order_id, exec_id=exec_id, exec_ref_id=refers, price_nanos=execution.price_nanos,
+            qty_lots=execution.qty_lots, fee_nanos=fee_nanos, cum_lots=order.cum_lots,
+            leaves_lots=order.leaves_lots, text=text,
+        )  # fmt: skip
+        more: More = {"text": text, "exec_ref_id": refers, "commission_nanos": fee_nanos}
+        if exec_type is ExecType.TRADE_CORRECT:
+            execution.exec_id = exec_id
+            self._remember(exec_id, execution)
+            more |= {
+                "last_qty_lots": execution.qty_lots, "last_px_nanos": execution.price_nanos,
+                "last_mkt": self.settings.name, "last_liquidity": execution.liquidity,
+            }  # fmt: skip
+        return self._report(order, exec_type, now_ns, exec_id=exec_id, **more)
+
+    # -- the rest ----------------------------------------------------------------------------------
 
     def canceled(
         self, order: Order, now_ns: int, *, asked: str = "", text: str = "", reason: int | None = None
@@ -210,7 +289,8 @@ class Reporter:
             f"17={self.next_exec_id()}", "150=8", "39=8", f"103={reason}", "151=0", "14=0", "6=0",
             b"60=" + time_to_wire(now_ns), f"58={text}",
         )  # fmt: skip
-        return Reply(client, tags.EXECUTION_REPORT, body)
+        about = request if isinstance(request, NewOrderSingle) else None
+        return Reply(client, tags.EXECUTION_REPORT, body, about)
 
     def cancel_refused(
         self, client: str, request: Change, order: Order | None, reason: int, text: str, now_ns: int
@@ -234,7 +314,7 @@ class Reporter:
             order_id=order.order_id if order else "NONE", cxl_rej_reason=reason,
             account=order.account if order else "", transact_time_ns=now_ns, text=text,
         )  # fmt: skip
-        return Reply(client, message.MSG_TYPE, message.body())
+        return Reply(client, message.MSG_TYPE, message.body(), order)
 
     def next_exec_id(self) -> str:
         self._exec_number += 1
@@ -253,7 +333,7 @@ class Reporter:
             ord_type=order.ord_type, price_nanos=order.price_nanos, tif=order.tif,
             min_qty_lots=order.min_lots, transact_time_ns=now_ns, **more,
         )  # fmt: skip
-        return Reply(order.owner, tags.EXECUTION_REPORT, message.body(order.instrument.lots_per_unit))
+        return Reply(order.owner, tags.EXECUTION_REPORT, message.body(order.instrument.lots_per_unit), order)
 
 
 def half_up(numerator: int, denominator: int) -> int:

@@ -150,12 +150,14 @@ class Venue:
                 raise Refused(2, "Side(54) and OrdType(40) cannot be replaced")
             if place.shut:
                 raise Refused(OTHER, place.shut)
-            if request.qty_lots <= order.cum_lots:
-                text = f"OrderQty(38) {request.qty_lots} lots is not more than CumQty(14) {order.cum_lots}"
-                raise Refused(2, text)
+            done_lots = order.cum_lots + order.busted_lots
+            if request.qty_lots <= done_lots:
+                busted = f" and {order.busted_lots} busted" if order.busted_lots else ""
+                done = f"CumQty(14) {order.cum_lots}{busted}"
+                raise Refused(2, f"OrderQty(38) {request.qty_lots} lots is not more than {done}")
             check_quantity(place.instrument, request.qty_lots)
             px = px_of(place.instrument, self.name, order.ord_type, request.price_nanos)
-            outcome = place.book.replace(order.key, px, request.qty_lots - order.cum_lots, now_ns)
+            outcome = place.book.replace(order.key, px, request.qty_lots - done_lots, now_ns)
         except Refused as refused:
             reason = refused.reason if refused.reason == OTHER else 2
             return [self.said.cancel_refused(client, request, order, reason, refused.text, now_ns)]
@@ -164,7 +166,7 @@ class Venue:
         orig, order.cl_ord_id = order.cl_ord_id, request.cl_ord_id
         self._by_cl_ord_id[client, request.cl_ord_id] = order
         order.qty_lots, order.price_nanos = request.qty_lots, request.price_nanos
-        order.leaves_lots = order.qty_lots - order.cum_lots
+        order.leaves_lots = order.qty_lots - done_lots
         order.status = OrdStatus.PARTIALLY_FILLED if order.cum_lots else OrdStatus.NEW
         replies = [self.said.replaced(order, orig, now_ns), *self.happened(outcome.happened, now_ns)]
         if order.live and outcome.cancelled_lots:
@@ -239,11 +241,21 @@ class Venue:
             transact_time_ns=now_ns,
         )  # fmt: skip
         told = f"mass cancel {request.cl_ord_id}"
-        return [Reply(client, report.MSG_TYPE, report.body()), *self._drop_all(found, told, now_ns)]
+        return [Reply(client, report.MSG_TYPE, report.body()), *self.drop_all(found, told, now_ns)]
 
     def cancel_all(self, client: str, text: str, now_ns: int) -> list[Reply]:
         """Nobody asked: every open order of a client goes, for the reason in `text`."""
-        return self._drop_all(self._owned(client), text, now_ns, OTHER_RESTATEMENT)
+        return self.drop_all(self._owned(client), text, now_ns, OTHER_RESTATEMENT)
+
+    def drop_all(
+        self, orders: Sequence[Order], text: str, now_ns: int, reason: int | None = None
+    ) -> list[Reply]:
+        """Open orders go, each with its report; `reason` is 378."""
+        replies = []
+        for order in orders:
+            self.places[order.instrument.symbol].book.cancel(order.key, now_ns)
+            replies.append(self._drop(order, now_ns, text=text, reason=reason))
+        return replies
 
     def refuse(
         self, client: str, request: NewOrderSingle | Mapping[int, str], reason: int, text: str, now_ns: int
@@ -320,15 +332,6 @@ class Venue:
             and symbol in ("", order.instrument.symbol)
             and side in (None, order.side)
         ]
-
-    def _drop_all(
-        self, orders: Sequence[Order], text: str, now_ns: int, reason: int | None = None
-    ) -> list[Reply]:
-        replies = []
-        for order in orders:
-            self.places[order.instrument.symbol].book.cancel(order.key, now_ns)
-            replies.append(self._drop(order, now_ns, text=text, reason=reason))
-        return replies
 
     def _drop(
         self, order: Order, now_ns: int, *, asked: str = "", text: str = "", reason: int | None = None

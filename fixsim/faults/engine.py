@@ -55,6 +55,7 @@ class Act(NamedTuple):
 
 @dataclass(slots=True)
 class _State:
+    number: int
     fault: Fault
     chance: Chance
     times: int = 0
@@ -75,7 +76,10 @@ class Faults:
     def __init__(self, script: Script, start_ns: int = 0) -> None:
         self.script = script
         self._start_ns = start_ns
-        self._states = [_State(f, Chance(script.seed, number)) for number, f in enumerate(script.fault)]
+        self._states = [
+            _State(number, fault, Chance(script.seed, number)) for number, fault in enumerate(script.fault)
+        ]
+        self._struck: list[int] = []
         self._acts = sorted(self._schedule(), key=lambda item: item[0])
         self._next = 0
 
@@ -106,7 +110,10 @@ class Faults:
 
     def strikes(self, act: Act, met: Meeting) -> bool:
         """Whether an act on orders or fills (cancel, bust, correct, restate) strikes this one."""
-        return _meets(act.fault, met) and self._states[act.number].strikes()
+        struck = _meets(act.fault, met) and self._states[act.number].strikes()
+        if struck:
+            self._struck.append(act.number)
+        return struck
 
     # -- what is asked ----------------------------------------------------------------------------
 
@@ -122,10 +129,13 @@ class Faults:
             delay_ns += _drawn(state)
         return Fate(delay_ns)
 
-    def report(self, met: Meeting, now_ns: int) -> Fate:
-        """A report is about to leave."""
+    def report(self, met: Meeting, now_ns: int, *, passing: bool = True) -> Fate:
+        """A report is about to leave. Not `passing`: another of its client waits to be passed, by this one,
+        which then leaves in its turn.
+        """
         fate = Fate()
-        for state in self._at(met, now_ns, REPORTS):
+        kinds = REPORTS if passing else tuple(kind for kind in REPORTS if kind is not Do.REORDER)
+        for state in self._at(met, now_ns, kinds):
             fault = state.fault
             if fault.do is Do.LOSE_REPORTS:
                 return Fate(fate.delay_ns, lost=True)
@@ -148,18 +158,25 @@ class Faults:
         ]  # fmt: skip
         return max(ends, default=None)
 
+    def take_struck(self) -> list[int]:
+        """The faults that have struck since the last call, by their number in the file."""
+        struck, self._struck = self._struck, []
+        return struck
+
     def counts(self) -> list[int]:
         """How often each fault has struck; 0 for those of a venue."""
         return [state.times for state in self._states]
 
     def _at(self, met: Meeting, now_ns: int, kinds: tuple[Do, ...]) -> list[_State]:
         since_ns = now_ns - self._start_ns
-        return [
+        found = [
             state
             for state in self._states
             if state.fault.do in kinds and _open(state.fault, since_ns) and _meets(state.fault, met)
             and state.strikes()
         ]  # fmt: skip
+        self._struck += [state.number for state in found]
+        return found
 
 
 def _open(fault: Fault, since_ns: int) -> bool:

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -263,3 +264,27 @@ def test_a_fault_of_the_settings_is_one_line_and_status_2(
     assert process.returncode == 2
     assert error.count("\n") == 1
     assert text in error
+
+
+async def test_a_second_instrument_is_served_over_tcp() -> None:
+    other = {
+        "symbol": "ETH-USD", "tick_nanos": 10_000_000, "lots_per_unit": BTC, "round_lots": 1, "min_lots": 1,
+        "max_lots": 10**11, "tape": {"path": "eth.xz"},
+    }  # fmt: skip
+    loop = asyncio.get_running_loop()
+    ports: asyncio.Future[dict[str, int]] = loop.create_future()
+    record = io.StringIO()
+    wall = settings(clock={"mode": "wall", "speed": 1.0}, listing=[other])
+    listed = {"ETH-USD": tape(lasts_ms=600, symbol="ETH-USD", start_ns=10**18)}
+    running = serve(wall, tape(lasts_ms=600), record, listed=listed, listening=ports.set_result)
+    server = asyncio.ensure_future(running)
+    trader = Trader(await asyncio.wait_for(ports, 10), SystemClock(), TcpNetwork())
+    await trader.dial()
+    while not trader.reports():
+        await asyncio.sleep(0.01)
+    bought = order("2", Side.BUY, 10_010, 3 * BTC)
+    trader.send("SLUICE-OE", b"D", replace(bought, symbol="ETH-USD").body(BTC))
+    await asyncio.wait_for(server, 10)
+    fills = [line for line in map(json.loads, record.getvalue().splitlines()) if line["event"] == "fill"]
+    assert {line["symbol"] for line in fills} == {"ETH-USD"}
+    assert [report[150] for report in trader.reports() if report[55] == "ETH-USD"][:2] == ["0", "F"]

@@ -5,8 +5,9 @@ hashes to, its takers sweep every venue, and the queue it looks at is the consol
 participants' orders in it. Ordinals come from the market's own table (Capacity.recorded) and are used again
 once the order is gone; `serial` tells the orders apart, so that a record of a long run names each once.
 
-With a log, every elementary act is a row: what happened, and the best levels a side after it. Prices are half
-ticks, quantities lots.
+A flow asks for one act at a time (`ask_limit`, `ask_cancel`, `ask_market`) and sends it (`send`, the only way
+into the engine); what the market has no room for stays asked. With a log, every act leaves rows: what
+happened, and the best levels a side after it. Prices are half ticks, quantities lots.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fixsim.flow.displayed import best_px, level_of, lot_at, next_px, shown, trades_now
-from fixsim.flow.rng import Generator, below
+from fixsim.flow.displayed import best_px, first_at, next_px, shown
 from fixsim.matching import Capacity, EventKind
 from fixsim.matching.kernel import cold, kernel
 from fixsim.matching.layout import EVENT, Code, Core, Records, S
 from fixsim.matching.replay import feed
 from fixsim.matching.resting import slot_of
+from fixsim.matching.terms import FillFlag
 
 ROW = np.dtype(
     [
@@ -36,20 +37,24 @@ ROW = np.dtype(
         ("sign", "i2"),  # of the book that changed: +1 bids, -1 offers
     ]
 )
-RESTED, TAKEN_OFF, TRADED = 0, 1, 2
-"""ROW.what: an order came to rest; quantity left without a trade; a resting order met a taker."""
+RESTED, TAKEN_OFF, TRADED, HIDDEN = 0, 1, 2, 3
+"""ROW.what: an order came to rest; quantity left without a trade; a displayed order met a taker; one that is
+not displayed did, or two such met."""
 
 LOG_FULL = 100
 """A code beside fixsim.matching's: the log has no room for another event's rows."""
 
-NEXT_ORDINAL, NEXT_SERIAL, ROWS, LOST, VOID, EVENTS = 0, 1, 2, 3, 4, 5
+NEXT_ORDINAL, NEXT_SERIAL, ROWS, LOST, VOID, EVENTS, ASKED = 0, 1, 2, 3, 4, 5, 6
 """Places in Acts.state. LOST: rows that found the log full. VOID: events that met nothing they could act
-upon. EVENTS: all events."""
+upon. EVENTS: all events. ASKED: 1 while Acts.event has yet to be fed."""
 
-_FILLS, _FREE = int(S.FILLS), int(S.FREE)
+ACT_ROWS = 256
+"""Rows that the log keeps free for one act: its trades, and its rest."""
+
+_FILLS, _NOW = int(S.FILLS), int(S.NOW)
+_HIDDEN_MAKER = int(FillFlag.HIDDEN_MAKER)
 _LIMIT, _MARKET, _CANCEL = int(EventKind.LIMIT), int(EventKind.MARKET), int(EventKind.CANCEL)
-_OK, _ORDERS_FULL = int(Code.OK), int(Code.ORDERS_FULL)
-_LEVELS_FULL, _FILLS_FULL = int(Code.LEVELS_FULL), int(Code.FILLS_FULL)
+_OK = int(Code.OK)
 
 
 class Acts(NamedTuple):
@@ -74,7 +79,7 @@ def acts(capacity: Capacity, *, rows: int = 0, levels: int = 10) -> Acts:
     event["funds"] = -1
     shape = (rows, 2, levels)
     return Acts(
-        state=np.zeros(6, np.int64),
+        state=np.zeros(7, np.int64),
         serial=np.full(capacity.recorded, -1, np.int64),
         event=event,
         rows=np.zeros(rows, ROW),
@@ -84,24 +89,8 @@ def acts(capacity: Capacity, *, rows: int = 0, levels: int = 10) -> Acts:
 
 
 @kernel
-def ready(core: Core, acts: Acts, orders: int, levels: int, rows: int) -> int:
-    """Whether an event fits that rests so many orders, at so many prices, and logs so many rows: a code."""
-    resting = core.orders.shape[0] - core.state[_FREE]
-    if core.fills.shape[0] - core.state[_FILLS] < 2 * (resting + orders):
-        return _FILLS_FULL
-    if core.state[_FREE] < orders or 2 * (resting + orders) > core.recorded.shape[0]:
-        return _ORDERS_FULL
-    for book in range(core.books.shape[0]):
-        if core.over_key.shape[1] - core.books[book].over < levels:
-            return _LEVELS_FULL
-    if acts.rows.shape[0] > 0 and acts.rows.shape[0] - acts.state[ROWS] < rows:
-        return LOG_FULL
-    return _OK
-
-
-@kernel
 def fresh(core: Core, acts: Acts) -> int:
-    """An ordinal that no resting order has. At most half of them are in use (ready), so one is near."""
+    """An ordinal that no resting order has; there are more than orders can rest (Hands)."""
     n = core.recorded.shape[0]
     ordinal = acts.state[NEXT_ORDINAL]
     while core.recorded[ordinal] != 0:
@@ -145,143 +134,77 @@ def keep(
     acts.state[ROWS] = n + 1
 
 
-@cold
-def send(core: Core, acts: Acts, kind: int, ordinal: int, sign: int, px: int, qty: int, now_ns: int) -> int:
-    """Feed one event as if it were recorded, and log what came of it: a code."""
+@kernel
+def ask(acts: Acts, kind: int, ordinal: int, sign: int, px: int, qty: int) -> None:
+    """What `send` is to feed next."""
     event = acts.event[0]
-    event.time_ns, event.kind, event.ordinal, event.sign = now_ns, kind, ordinal, sign
-    event.px, event.qty = px, qty
+    event.kind, event.ordinal, event.sign, event.px, event.qty = kind, ordinal, sign, px, qty
+    acts.state[ASKED] = 1
+
+
+@kernel
+def ask_limit(core: Core, acts: Acts, sign: int, px: int, qty: int) -> int:
+    """A limit order, by its ordinal."""
+    ordinal = fresh(core, acts)
+    ask(acts, _LIMIT, ordinal, sign, px, qty)
+    return ordinal
+
+
+@kernel
+def ask_cancel(core: Core, acts: Acts, slot: int) -> None:
+    """The cancel of a resting order of the flow."""
+    order = core.orders[slot]
+    ask(acts, _CANCEL, order.key, 1 if order.book & 1 == 0 else -1, order.px, order.leaves)
+
+
+@kernel
+def ask_market(core: Core, acts: Acts, ordinal: int, sign: int, px: int, qty: int) -> int:
+    """A market order, or its next part, for what is displayed at `px`, its best price: the lots asked for.
+
+    With a log it goes order by order, so that each trade has the book after it; the fills are the same.
+    """
+    lots = min(qty, shown(core, -sign, px)) if px > 0 else 0
+    if lots > 0 and acts.rows.shape[0] > 0:
+        lots = min(lots, core.orders[first_at(core, -sign, px)].leaves)
+    if lots > 0:
+        ask(acts, _MARKET, ordinal, sign, 0, lots)
+    return int(lots)
+
+
+@cold
+def send(core: Core, acts: Acts, now_ns: int) -> int:
+    """Feed what was asked as if it were recorded, and log it: a code. Not OK: it is still asked."""
+    if acts.rows.shape[0] > 0 and acts.rows.shape[0] - acts.state[ROWS] < ACT_ROWS:
+        return LOG_FULL
+    event = acts.event[0]
+    event.time_ns = now_ns
     before = core.state[_FILLS]
     code = feed(core, event)
-    if code != _OK or acts.rows.shape[0] == 0:
+    if code != _OK:
         return int(code)
+    core.state[_NOW] = now_ns
+    acts.state[ASKED] = 0
+    if acts.rows.shape[0] > 0:
+        tell(core, acts, before, now_ns)
+    return _OK
+
+
+@cold
+def tell(core: Core, acts: Acts, before: int, now_ns: int) -> None:
+    """The rows of what was fed: its fills are those from `before` on."""
+    event = acts.event[0]
+    order = acts.serial[event.ordinal]
     filled = 0
     for i in range(before, core.state[_FILLS]):
         fill = core.fills[i]
         maker = -1 if fill.maker_is_ours else int(acts.serial[fill.maker_key])
         taker = -1 if fill.taker_is_ours else int(acts.serial[fill.taker_key])
-        filled += fill.qty if fill.taker_key == ordinal else 0
-        keep(
-            core,
-            acts,
-            TRADED,
-            -fill.aggressor_sign,
-            fill.px,
-            fill.qty,
-            fill.maker_leaves,
-            maker,
-            taker,
-            now_ns,
-        )
-    if kind == _LIMIT and slot_of(core, ordinal) >= 0:
-        keep(core, acts, RESTED, sign, px, qty - filled, qty - filled, acts.serial[ordinal], -1, now_ns)
-    return int(code)
-
-
-@kernel
-def add(core: Core, acts: Acts, sign: int, px: int, qty: int, now_ns: int) -> int:
-    """A limit order: a code."""
-    return send(core, acts, _LIMIT, fresh(core, acts), sign, px, qty, now_ns)
-
-
-@kernel
-def take(core: Core, acts: Acts, ordinal: int, sign: int, px: int, qty: int, now_ns: int) -> int:
-    """A market order (a fresh ordinal) for at most what is displayed at `px`, its best price: a code.
-
-    With a log it goes order by order, so that each trade has the book after it; the fills are the same.
-    """
-    qty = min(qty, shown(core, -sign, px))
-    if qty == 0:
-        acts.state[VOID] += 1
-        return _OK
-    if acts.rows.shape[0] == 0:
-        return send(core, acts, _MARKET, ordinal, sign, 0, qty, now_ns)
-    return take_logged(core, acts, ordinal, sign, px, qty, now_ns)
-
-
-@cold
-def take_logged(core: Core, acts: Acts, ordinal: int, sign: int, px: int, qty: int, now_ns: int) -> int:
-    side = 1 if sign > 0 else 0
-    while qty > 0:
-        first, arrival = -1, 0
-        for venue in range(core.books.shape[0] // 2):
-            level = level_of(core, 2 * venue + side, px) if trades_now(core, venue) else -1
-            if level >= 0:
-                head = core.levels[level].head
-                if first < 0 or core.orders[head].arrival < arrival:
-                    first, arrival = head, core.orders[head].arrival
-        if first < 0:
-            break
-        lots = min(qty, core.orders[first].leaves)
-        code = send(core, acts, _MARKET, ordinal, sign, 0, lots, now_ns)
-        if code != _OK:
-            return code
-        qty -= lots
-    return _OK
-
-
-@kernel
-def remove(core: Core, acts: Acts, slot: int, now_ns: int) -> int:
-    """Cancel a resting order of the flow: a code."""
-    order = core.orders[slot]
-    ordinal, px, lots = order.key, order.px, order.leaves
-    sign = 1 if order.book & 1 == 0 else -1
-    code = send(core, acts, _CANCEL, ordinal, sign, px, lots, now_ns)
-    if acts.rows.shape[0] > 0:
-        keep(core, acts, TAKEN_OFF, sign, px, lots, 0, acts.serial[ordinal], -1, now_ns)
-    return code
-
-
-@kernel
-def cancel_any(core: Core, acts: Acts, rng: Generator, sign: int, px: int, now_ns: int) -> int:
-    """Cancel the order at a price that a lot drawn at random belongs to: a code.
-
-    A participant's order is not the flow's to cancel, and drawing one ends it: a queue is cancelled less in
-    proportion to what participants have in it.
-    """
-    total = shown(core, sign, px)
-    slot = lot_at(core, sign, px, below(rng, total)) if total > 0 else -1
-    if slot < 0 or core.orders[slot].key < 0:
-        acts.state[VOID] += 1
-        return _OK
-    return remove(core, acts, slot, now_ns)
-
-
-@cold
-def thin(core: Core, acts: Acts, rng: Generator, sign: int, px: int, most: int, now_ns: int) -> int:
-    """Cancel orders of the flow, drawn as in cancel_any, until at most `most` lots are displayed: a code."""
-    missed = 0
-    while missed < 32:
-        total = shown(core, sign, px)
-        if total <= most:
-            return _OK
-        slot = lot_at(core, sign, px, below(rng, total))
-        if core.orders[slot].key < 0:
-            missed += 1
-            continue
-        code = remove(core, acts, slot, now_ns)
-        if code != _OK:
-            return code
-    return clear(core, acts, sign, px, most, False, now_ns)  # there is little of the flow's among them
-
-
-@cold
-def clear(core: Core, acts: Acts, sign: int, px: int, most: int, everywhere: bool, now_ns: int) -> int:
-    """Cancel the flow's orders at a price, newest first, until at most `most` lots are displayed: a code.
-
-    `everywhere`: at venues that do not trade now as well, and all of them.
-    """
-    side = 0 if sign > 0 else 1
-    for venue in range(core.books.shape[0] // 2):
-        if not everywhere and not trades_now(core, venue):
-            continue
-        level = level_of(core, 2 * venue + side, px)
-        slot = core.levels[level].tail if level >= 0 else -1
-        while slot >= 0 and (everywhere or shown(core, sign, px) > most):
-            before = core.orders[slot].prev
-            if core.orders[slot].key >= 0:
-                code = remove(core, acts, slot, now_ns)
-                if code != _OK:
-                    return code
-            slot = before
-    return _OK
+        filled += fill.qty if fill.taker_key == event.ordinal else 0
+        what = HIDDEN if fill.flags & _HIDDEN_MAKER else TRADED
+        sign = -fill.aggressor_sign
+        keep(core, acts, what, sign, fill.px, fill.qty, fill.maker_leaves, maker, taker, now_ns)
+    if event.kind == _CANCEL:
+        keep(core, acts, TAKEN_OFF, event.sign, event.px, event.qty, 0, order, -1, now_ns)
+    elif event.kind == _LIMIT and slot_of(core, event.ordinal) >= 0:
+        left = event.qty - filled
+        keep(core, acts, RESTED, event.sign, event.px, left, left, order, -1, now_ns)

@@ -6,6 +6,7 @@ orders in it. Prices are half ticks, quantities lots.
 
 from __future__ import annotations
 
+from fixsim.flow.rng import Generator, below
 from fixsim.matching.kernel import kernel
 from fixsim.matching.layout import Core
 from fixsim.matching.levels import overflow_below, place, window_below
@@ -114,4 +115,44 @@ def lot_at(core: Core, sign: int, px: int, lot: int) -> int:
             behind -= core.orders[slot].leaves
             slot = core.orders[slot].prev
         return int(slot)
+    return -1
+
+
+@kernel
+def first_at(core: Core, sign: int, px: int) -> int:
+    """The slot of the order that a taker meets first at a price; something is displayed there."""
+    side = 0 if sign > 0 else 1
+    first, arrival = -1, 0
+    for venue in range(core.books.shape[0] // 2):
+        level = level_of(core, 2 * venue + side, px) if trades_now(core, venue) else -1
+        if level >= 0:
+            head = core.levels[level].head
+            if first < 0 or core.orders[head].arrival < arrival:
+                first, arrival = head, core.orders[head].arrival
+    return first
+
+
+@kernel
+def any_order(core: Core, rng: Generator, sign: int, px: int) -> int:
+    """The slot of the order at a price that a lot drawn at random belongs to; -1: nothing is displayed."""
+    total = shown(core, sign, px)
+    return lot_at(core, sign, px, below(rng, total)) if total > 0 else -1
+
+
+@kernel
+def newest_of_flow(core: Core, sign: int, px: int, everywhere: bool) -> int:
+    """The slot of the flow's last order in the queue of a price, at any venue that trades; -1: none.
+
+    `everywhere`: also at venues that do not trade now.
+    """
+    side = 0 if sign > 0 else 1
+    for venue in range(core.books.shape[0] // 2):
+        if not everywhere and not trades_now(core, venue):
+            continue
+        level = level_of(core, 2 * venue + side, px)
+        slot = core.levels[level].tail if level >= 0 else -1
+        while slot >= 0:
+            if core.orders[slot].key >= 0:
+                return int(slot)
+            slot = core.orders[slot].prev
     return -1

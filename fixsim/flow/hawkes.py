@@ -14,32 +14,39 @@ from __future__ import annotations
 
 import numpy as np
 
-from fixsim.flow.acts import EVENTS, VOID, Acts, ready
+from fixsim.flow.acts import ASKED, EVENTS, VOID, Acts, send
 from fixsim.flow.excitation import Excitation, Timing, excitation, excite, fade, next_arrival
 from fixsim.flow.log import MOST_EVENTS, Hands, Log
 from fixsim.flow.model import Model
-from fixsim.flow.queue_kernels import (
+from fixsim.flow.queue_kernels import close_following, go_on, mark, open_following, open_queue_event
+from fixsim.flow.queue_reactive import check_start
+from fixsim.flow.queue_state import (
     ANCHOR,
+    ARRIVAL,
+    BEGINNING,
     CLOCK,
     DUE,
     FOLLOWED,
+    FOLLOWING,
+    JOB,
     MID,
     MOVES,
     NEVER,
+    NO_JOB,
+    NOTHING,
+    OPEN,
     REDRAWN,
     REF,
+    SIDE,
     State,
     Tables,
-    begin,
-    do,
-    follow,
+    due_ns,
     look,
-    mark,
     mid_now,
+    new_state,
     size_of,
     tables,
 )
-from fixsim.flow.queue_reactive import check_start
 from fixsim.flow.rng import Generator, generator, geometric, uniform
 from fixsim.matching import SMALL, Market
 from fixsim.matching.kernel import kernel
@@ -47,8 +54,6 @@ from fixsim.matching.layout import Code, Core
 
 _STREAM = 0x4857  # of the seed, for this flow
 _OK = int(Code.OK)
-SIDE = 8
-"""A place in State.whole beside the queue-reactive flow's: the side of the arrival that is due."""
 
 
 @kernel
@@ -61,31 +66,49 @@ def plan(rng: Generator, state: State, clock: Excitation) -> None:
 
 
 @kernel
-def arrive(
-    core: Core, acts: Acts, model: Tables, rng: Generator, state: State, clock: Excitation, now_ns: int
-) -> int:
-    """The arrival as an order at one of its side's queues: a code."""
-    side = state.whole[SIDE]
-    ref = state.whole[REF]
+def open_timed(
+    core: Core, acts: Acts, model: Tables, rng: Generator, state: State, clock: Excitation
+) -> None:
+    """The arrival that is due: at which of its side's queues, what, and of what size."""
+    whole = state.whole
+    fade(clock, (whole[CLOCK] - whole[ANCHOR]) * 1e-9)
+    whole[ANCHOR] = whole[CLOCK]
+    side = whole[SIDE]
     rate = 0.0
     for i in range(model.rates.shape[1]):
-        rate += model.sums[side, i, size_of(core, model, ref, side, i)]
+        rate += model.sums[side, i, size_of(core, model, whole[REF], side, i)]
     if rate <= 0.0:
         acts.state[VOID] += 1
-        return _OK
+        return
     left = uniform(rng) * rate
     level, size = 0, 0
     for i in range(model.rates.shape[1]):
         if left < 0.0:
             break
-        n = size_of(core, model, ref, side, i)
+        n = size_of(core, model, whole[REF], side, i)
         if model.sums[side, i, n] > 0.0:
             level, size = i, n
             left -= model.sums[side, i, n]
     event = mark(model, rng, side, level, size)
     units = geometric(rng, clock.mean_units)
     excite(clock, side, event, units)
-    return do(core, acts, rng, ref, side, level, event, units, model.units[level], now_ns)
+    open_queue_event(core, acts, whole, side, level, event, units, model.units[level])
+
+
+@kernel
+def close(core: Core, rng: Generator, state: State, clock: Excitation) -> None:
+    """The event is done: when the next arrival is, and what the mid has to say to p_ref."""
+    whole = state.whole
+    if whole[OPEN] == FOLLOWING:
+        close_following(core, whole)
+    else:
+        if whole[OPEN] == ARRIVAL:
+            look(core, state, 1)
+        else:
+            whole[MID] = mid_now(core, 2 * whole[REF])
+            whole[ANCHOR] = whole[CLOCK]
+        plan(rng, state, clock)
+    whole[OPEN] = NOTHING
 
 
 @kernel
@@ -99,37 +122,33 @@ def step(
     until_ns: int,
     at_most: int,
 ) -> tuple[int, int]:
-    """Every event due by `until_ns`, at most so many: (code, events). What did not fit waits."""
+    """Every event due by `until_ns`, at most so many: (code, events). What is open is finished first."""
     whole = state.whole
-    depth = model.units.shape[0]
-    orders = 2 * depth * (model.rates.shape[2] + 1)
     done = 0
-    while done < at_most:
-        following = whole[MOVES] != 0
-        at_ns = whole[CLOCK] if following else whole[DUE]
-        if at_ns > until_ns:
-            break
-        code = ready(core, acts, orders, depth, model.rows)
-        if code != _OK:
-            return code, done
-        whole[CLOCK] = max(whole[CLOCK], at_ns)
-        if following:
-            code = follow(core, acts, model, rng, state, at_ns)
-            if whole[MOVES] == 0:
-                whole[MID] = mid_now(core, whole[MID])
-        else:
-            fade(clock, (at_ns - whole[ANCHOR]) * 1e-9)
-            whole[ANCHOR] = at_ns
-            code = arrive(core, acts, model, rng, state, clock, at_ns)
-            look(core, state, 1)
-            plan(rng, state, clock)
-        acts.state[EVENTS] += 1
-        done += 1
-        if code != _OK:
-            return code, done
-    if done < at_most:
-        whole[CLOCK] = max(whole[CLOCK], until_ns)
-    return _OK, done
+    while True:
+        if acts.state[ASKED] == 0 and (whole[JOB] == NO_JOB or not go_on(core, acts, model, rng, whole)):
+            if whole[OPEN] != NOTHING:
+                done += 1 if whole[OPEN] != BEGINNING else 0
+                close(core, rng, state, clock)
+            if done >= at_most:
+                return _OK, done
+            following = whole[MOVES] != 0
+            at_ns = whole[CLOCK] if following else whole[DUE]
+            if at_ns > until_ns:
+                whole[CLOCK] = max(whole[CLOCK], until_ns)
+                return _OK, done
+            whole[CLOCK] = max(whole[CLOCK], at_ns)
+            acts.state[EVENTS] += 1
+            if following:
+                whole[OPEN] = FOLLOWING
+                open_following(model, rng, whole)
+            else:
+                whole[OPEN] = ARRIVAL
+                open_timed(core, acts, model, rng, state, clock)
+        if acts.state[ASKED] != 0:
+            code = send(core, acts, whole[CLOCK])
+            if code != _OK:
+                return code, done
 
 
 @kernel
@@ -157,16 +176,12 @@ class Hawkes:
         """`start_px`: p_ref in half ticks, between two prices: odd. `depth`: levels a side to fill."""
         check_start(start_px, depth, model)
         self._model = tables(model, depth)
-        self.hands = Hands(market, log, self._model.rows)
+        self.hands = Hands(market, log)
         self.clock = excitation(timing)
         self._rng = generator(seed, _STREAM)
-        self._state = State(np.zeros(9, np.int64), np.zeros(2, np.float64))
-        self._state.whole[REF], self._state.whole[CLOCK] = start_px, start_ns
-        hands = self.hands
-        hands.refuse(ready(hands.core, hands.acts, 2 * depth * (model.most + 1), depth, self._model.rows))
-        hands.refuse(begin(hands.core, hands.acts, self._model, self._rng, self._state))
-        plan(self._rng, self._state, self.clock)
-        hands.opened()
+        self._state = new_state(start_px, start_ns)
+        self.step(start_ns, 0)
+        self.hands.opened()
 
     @property
     def ref_px(self) -> int:
@@ -179,8 +194,7 @@ class Hawkes:
         return int(self._state.whole[FOLLOWED]), int(self._state.whole[REDRAWN])
 
     def next_time_ns(self) -> int | None:
-        whole = self._state.whole
-        due = int(whole[CLOCK] if whole[MOVES] else whole[DUE])
+        due = int(due_ns(self.hands.acts, self._state.whole))
         return None if due >= NEVER else due
 
     def step_until(self, time_ns: int) -> int:

@@ -20,7 +20,7 @@ NANOS = 1_000_000_000
 START_PX = 20_001
 """100.005 at a tick of 0.01."""
 
-CAPACITY = Capacity(orders=1 << 14, recorded=1 << 15, fills=1 << 16)
+CAPACITY = Capacity(orders=1 << 15, recorded=1 << 16, fills=1 << 16)
 """Enough for ten levels a side of any model that load_model takes."""
 
 

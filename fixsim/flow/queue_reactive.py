@@ -26,25 +26,10 @@ near to each other as the participants leave them.
 
 from __future__ import annotations
 
-import numpy as np
-
-from fixsim.flow.acts import ready
 from fixsim.flow.log import MOST_EVENTS, Hands, Log
 from fixsim.flow.model import Model
-from fixsim.flow.queue_kernels import (
-    CLOCK,
-    DUE,
-    FOLLOWED,
-    MOVES,
-    NEVER,
-    REDRAWN,
-    REF,
-    State,
-    begin,
-    disturb,
-    step,
-    tables,
-)
+from fixsim.flow.queue_kernels import disturb, step
+from fixsim.flow.queue_state import FOLLOWED, NEVER, REDRAWN, REF, due_ns, new_state, tables
 from fixsim.flow.rng import generator
 from fixsim.matching import SMALL, Market, MatchingError
 from fixsim.matching.layout import MAX_PX
@@ -69,14 +54,11 @@ class QueueReactive:
         """`start_px`: p_ref in half ticks, between two prices: odd. `depth`: levels a side to fill."""
         check_start(start_px, depth, model)
         self._model = tables(model, depth)
-        self.hands = Hands(market, log, self._model.rows)
+        self.hands = Hands(market, log)
         self._rng = generator(seed, _STREAM)
-        self._state = State(np.zeros(8, np.int64), np.zeros(2, np.float64))
-        self._state.whole[REF], self._state.whole[CLOCK] = start_px, start_ns
-        hands = self.hands
-        hands.refuse(ready(hands.core, hands.acts, 2 * depth * (model.most + 1), depth, self._model.rows))
-        hands.refuse(begin(hands.core, hands.acts, self._model, self._rng, self._state))
-        hands.opened()
+        self._state = new_state(start_px, start_ns)
+        self.step(start_ns, 0)
+        self.hands.opened()
 
     @property
     def ref_px(self) -> int:
@@ -89,8 +71,7 @@ class QueueReactive:
         return int(self._state.whole[FOLLOWED]), int(self._state.whole[REDRAWN])
 
     def next_time_ns(self) -> int | None:
-        whole = self._state.whole
-        due = int(whole[CLOCK] if whole[MOVES] else whole[DUE])
+        due = int(due_ns(self.hands.acts, self._state.whole))
         return None if due >= NEVER else due
 
     def step_until(self, time_ns: int) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fixsim.flow.acts import RESTED, TAKEN_OFF, TRADED
+from fixsim.flow.acts import HIDDEN, RESTED, TAKEN_OFF, TRADED
 from fixsim.flow.log import Log
 from fixsim.flow.source import Source
 from fixsim.matching import BookFull
@@ -28,7 +28,7 @@ from fixsim.tape.writer import TapeWriter
 SLICE_NS = 1_000_000_000
 """Market time between two drains."""
 
-_CHANGE = {RESTED: Change.LIMIT, TAKEN_OFF: Change.CANCEL, TRADED: Change.MARKET}
+_CHANGE = {RESTED: Change.LIMIT, TAKEN_OFF: Change.CANCEL, TRADED: Change.MARKET, HIDDEN: Change.HIDDEN}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,24 +17,23 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fixsim.flow.acts import EVENTS, VOID, Acts, fresh, ready, remove, send, take
-from fixsim.flow.displayed import best_px, shown
+from fixsim.flow.acts import ASKED, EVENTS, VOID, Acts, ask_cancel, ask_limit, ask_market, fresh, send
+from fixsim.flow.displayed import best_px
 from fixsim.flow.log import MOST_EVENTS, Hands, Log
 from fixsim.flow.rng import Generator, below, exponential, generator, uniform
-from fixsim.matching import SMALL, EventKind, Market, MatchingError
-from fixsim.matching.kernel import cold, kernel
+from fixsim.matching import SMALL, Market, MatchingError
+from fixsim.matching.kernel import kernel
 from fixsim.matching.layout import MAX_PX, Code, Core
 from fixsim.matching.resting import slot_of
 
 _STREAM = 0x5A49  # of the seed, for this flow
 _OK = int(Code.OK)
-_LIMIT = int(EventKind.LIMIT)
-_EVENT_ROWS = 1 << 12
 _NEVER = 1 << 62
 
-CLOCK, DUE, BID, OFFER, ALIVE = 0, 1, 2, 3, 4
+CLOCK, DUE, BID, OFFER, ALIVE, OPEN, LEFT, SIGN, TAKER, BUILT = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
 """Places in Alive.whole: the moment stepped to; when the next event is; the best prices as last seen; how
-many ordinals are in Alive.list."""
+many ordinals are in Alive.list; whether an event is open, and of a market order what is left to take, its
+side and its ordinal; prices of the first book that are built."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +78,8 @@ class Alive(NamedTuple):
     """Each ordinal once; of those that were traded away, some are not yet missed."""
     place: NDArray[np.int64]
     """By ordinal: where it is in `list`, -1: it is not."""
+    left: NDArray[np.float64]
+    """[1]: of the price that is being built."""
 
 
 class Constants(NamedTuple):
@@ -88,6 +89,7 @@ class Constants(NamedTuple):
     cancel: float
     lots: int
     ticks: int
+    resting: float
 
 
 @kernel
@@ -115,10 +117,8 @@ def schedule(rates: Constants, rng: Generator, alive: Alive, now_ns: int) -> Non
 
 
 @kernel
-def limit(
-    core: Core, acts: Acts, rates: Constants, rng: Generator, alive: Alive, sign: int, ticks: int, now_ns: int
-) -> int:
-    """A limit order so many ticks off the opposite best, or off where that was last: a code."""
+def open_limit(core: Core, acts: Acts, alive: Alive, sign: int, ticks: int, lots: int) -> None:
+    """A limit order so many ticks off the opposite best, or off where that was last."""
     place = OFFER if sign > 0 else BID
     px = best_px(core, -sign)
     if px > 0:
@@ -126,99 +126,93 @@ def limit(
     px = alive.whole[place] - sign * 2 * ticks
     if px < 2 or px > MAX_PX:
         acts.state[VOID] += 1
-        return _OK
-    ordinal = fresh(core, acts)
-    code = send(core, acts, _LIMIT, ordinal, sign, px, rates.lots, now_ns)
-    if slot_of(core, ordinal) >= 0:
-        enlist(alive, ordinal)
-    return code
+        return
+    enlist(alive, ask_limit(core, acts, sign, px, lots))
 
 
 @kernel
-def cancel_one(core: Core, acts: Acts, rng: Generator, alive: Alive, now_ns: int) -> int:
-    """Cancel any one of the flow's orders: a code."""
+def open_cancel(core: Core, acts: Acts, rng: Generator, alive: Alive) -> None:
+    """Cancel any one of the flow's orders."""
     ordinal = alive.list[below(rng, alive.whole[ALIVE])]
     strike(alive, ordinal)
     slot = slot_of(core, ordinal)
     if slot < 0:
         acts.state[VOID] += 1
-        return _OK
-    return remove(core, acts, slot, now_ns)
+    else:
+        ask_cancel(core, acts, slot)
 
 
-@cold
-def market_order(core: Core, acts: Acts, rates: Constants, sign: int, now_ns: int) -> int:
-    """A market order of one size, price by price: a code."""
-    qty = rates.lots
-    ordinal = fresh(core, acts)
-    while qty > 0:
-        px = best_px(core, -sign)
-        part = min(qty, shown(core, -sign, px)) if px > 0 else 0
-        if part == 0:
-            break
-        code = take(core, acts, ordinal, sign, px, part, now_ns)
-        if code != _OK:
-            return code
-        qty -= part
-    if qty == rates.lots:
-        acts.state[VOID] += 1
-    return _OK
+@kernel
+def open_event(core: Core, acts: Acts, rates: Constants, rng: Generator, alive: Alive) -> None:
+    """What is due: an act, or a market order to take price by price."""
+    whole = alive.whole
+    left = uniform(rng) * (rates.limits + rates.markets + rates.cancel * whole[ALIVE])
+    sign = 1 if below(rng, 2) == 0 else -1
+    if left < rates.limits:
+        open_limit(core, acts, alive, sign, 1 + below(rng, rates.ticks), rates.lots)
+    elif left < rates.limits + rates.markets or whole[ALIVE] == 0:
+        if best_px(core, -sign) == 0:
+            acts.state[VOID] += 1
+        else:
+            whole[LEFT], whole[SIGN], whole[TAKER] = rates.lots, sign, fresh(core, acts)
+    else:
+        open_cancel(core, acts, rng, alive)
+
+
+@kernel
+def take_on(core: Core, acts: Acts, alive: Alive) -> None:
+    """The next part of the market order; nothing is left of one that finds no price."""
+    whole = alive.whole
+    px = best_px(core, -whole[SIGN])
+    lots = ask_market(core, acts, whole[TAKER], whole[SIGN], px, whole[LEFT])
+    whole[LEFT] = whole[LEFT] - lots if lots > 0 else 0
+
+
+@kernel
+def build(core: Core, acts: Acts, rates: Constants, rng: Generator, alive: Alive) -> bool:
+    """The next order of the first book: a Poisson number at each price of both sides. False: it is there."""
+    whole = alive.whole
+    while whole[BUILT] < 2 * rates.ticks:
+        alive.left[0] -= exponential(rng)
+        if alive.left[0] > 0.0:
+            sign = 1 if whole[BUILT] < rates.ticks else -1
+            px = whole[BID if sign > 0 else OFFER] - sign * 2 * (whole[BUILT] % rates.ticks)
+            enlist(alive, ask_limit(core, acts, sign, px, rates.lots))
+            return True
+        whole[BUILT] += 1
+        alive.left[0] = rates.resting
+    return False
 
 
 @kernel
 def step(
     core: Core, acts: Acts, rates: Constants, rng: Generator, alive: Alive, until_ns: int, at_most: int
 ) -> tuple[int, int]:
-    """Every event due by `until_ns`, at most so many: (code, events). What did not fit waits."""
+    """Every event due by `until_ns`, at most so many: (code, events). What is open is finished first."""
     whole = alive.whole
     done = 0
-    while done < at_most and whole[DUE] <= until_ns:
-        code = ready(core, acts, 1, 1, _EVENT_ROWS)
-        if code != _OK:
-            return code, done
-        now_ns = whole[DUE]
-        total = rates.limits + rates.markets + rates.cancel * whole[ALIVE]
-        left = uniform(rng) * total
-        sign = 1 if below(rng, 2) == 0 else -1
-        if left < rates.limits:
-            ticks = 1 + below(rng, rates.ticks)
-            code = limit(core, acts, rates, rng, alive, sign, ticks, now_ns)
-        elif left < rates.limits + rates.markets or whole[ALIVE] == 0:
-            code = market_order(core, acts, rates, sign, now_ns)
-        else:
-            code = cancel_one(core, acts, rng, alive, now_ns)
-        schedule(rates, rng, alive, now_ns)
-        acts.state[EVENTS] += 1
-        done += 1
-        if code != _OK:
-            return code, done
-    if done < at_most:
-        whole[CLOCK] = max(whole[CLOCK], until_ns)
-    return _OK, done
-
-
-@cold
-def begin(
-    core: Core, acts: Acts, rates: Constants, rng: Generator, alive: Alive, start_px: int, mean: float
-) -> int:
-    """A Poisson number of orders, `mean` on average, at each price; and the first wait: a code."""
-    alive.whole[BID], alive.whole[OFFER] = start_px - 1, start_px + 1
-    for sign in (1, -1):
-        for ticks in range(rates.ticks):
-            px = start_px - sign * (2 * ticks + 1)
-            left = mean - exponential(rng)
-            while left > 0.0 and px > 0:
-                code = ready(core, acts, 1, 1, _EVENT_ROWS)
-                if code != _OK:
-                    return code
-                ordinal = fresh(core, acts)
-                code = send(core, acts, _LIMIT, ordinal, sign, px, rates.lots, alive.whole[CLOCK])
-                if code != _OK:
-                    return code
-                enlist(alive, ordinal)
-                left -= exponential(rng)
-    schedule(rates, rng, alive, alive.whole[CLOCK])
-    return _OK
+    while True:
+        if acts.state[ASKED] == 0 and whole[LEFT] > 0:
+            take_on(core, acts, alive)
+        elif acts.state[ASKED] == 0 and not build(core, acts, rates, rng, alive):
+            if whole[OPEN] != 0:
+                whole[OPEN] = 0
+                done += 1
+            if whole[DUE] <= whole[CLOCK]:
+                schedule(rates, rng, alive, whole[CLOCK])
+            if done >= at_most:
+                return _OK, done
+            if whole[DUE] > until_ns:
+                whole[CLOCK] = max(whole[CLOCK], until_ns)
+                return _OK, done
+            whole[CLOCK] = whole[DUE]
+            whole[OPEN] = 1
+            acts.state[EVENTS] += 1
+            open_event(core, acts, rates, rng, alive)
+        if acts.state[ASKED] != 0:
+            code = send(core, acts, whole[CLOCK])
+            if code != _OK:
+                return code, done
 
 
 class ZeroIntelligence:
@@ -232,24 +226,32 @@ class ZeroIntelligence:
             raise MatchingError(
                 f"start_px {start_px} half ticks: must be odd, between prices, {rates.ticks} ticks or more up"
             )
-        self.hands = Hands(market, log, _EVENT_ROWS)
+        self.hands = Hands(market, log)
         self._rates = Constants(
             limits=2 * rates.ticks * rates.limit_per_s,
             markets=2 * rates.market_per_s,
             cancel=rates.cancel_per_s,
             lots=rates.lots,
             ticks=rates.ticks,
+            resting=rates.resting,
         )
         n = market.capacity.recorded
-        self._alive = Alive(np.zeros(5, np.int64), np.zeros(n, np.int64), np.full(n, -1, np.int64))
-        self._alive.whole[CLOCK] = start_ns
+        self._alive = Alive(
+            whole=np.zeros(10, np.int64),
+            list=np.zeros(n, np.int64),
+            place=np.full(n, -1, np.int64),
+            left=np.array([rates.resting]),
+        )
+        whole = self._alive.whole
+        whole[CLOCK], whole[DUE] = start_ns, start_ns
+        whole[BID], whole[OFFER] = start_px - 1, start_px + 1
         self._rng = generator(seed, _STREAM)
-        core, made = self.hands.core, self.hands.acts
-        self.hands.refuse(begin(core, made, self._rates, self._rng, self._alive, start_px, rates.resting))
+        self.step(start_ns, 0)
         self.hands.opened()
 
     def next_time_ns(self) -> int | None:
-        due = int(self._alive.whole[DUE])
+        whole = self._alive.whole
+        due = int(whole[CLOCK] if whole[OPEN] else whole[DUE])
         return None if due >= _NEVER else due
 
     def step_until(self, time_ns: int) -> int:

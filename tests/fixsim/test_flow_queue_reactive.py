@@ -31,10 +31,12 @@ class Kept(Log):
     def __init__(self, *, levels: int, rows: int) -> None:
         super().__init__(levels=levels, rows=rows)
         self.kept: list[np.ndarray] = []
+        self.first = 0
         self.shown: list[tuple[np.ndarray, np.ndarray]] = []
 
     def opening(self, rows: np.ndarray) -> None:
         self.kept.append(rows)
+        self.first += len(rows)
 
     def take(self, rows: np.ndarray, px: np.ndarray, qty: np.ndarray) -> None:
         self.kept.append(rows)
@@ -251,6 +253,9 @@ def test_refusals_name_the_rule() -> None:
         QueueReactive(market, PUBLISHED, seed=1, start_ns=0, start_px=REF + 1)
     with pytest.raises(MatchingError, match="depth 3"):
         QueueReactive(market, PUBLISHED, seed=1, start_ns=0, start_px=REF, depth=3)
+    few = Market(1, REF, capacity=replace(SMALL, recorded=SMALL.orders))
+    with pytest.raises(MatchingError, match=r"Capacity\.recorded"):
+        QueueReactive(few, PUBLISHED, seed=1, start_ns=0, start_px=REF)
     with pytest.raises(MatchingError, match="no room"):
         QueueReactive(market, PUBLISHED, seed=1, start_ns=0, start_px=15)
     market.submit(0, -1, 1, 100, 1, Kind.LIMIT, 0)
@@ -350,7 +355,7 @@ def test_the_log_says_everything_that_happened_to_the_book() -> None:
     assert np.count_nonzero(every["what"] == TRADED) == matches
     book: dict[int, dict[int, int]] = {1: {}, -1: {}}
     orders: dict[int, tuple[int, int, int]] = {}
-    for i, row in enumerate(every, -len(log.kept[0])):  # the opening has no book after each row
+    for i, row in enumerate(every, -log.first):  # the opening has no book after each row
         sign, price, lots, order = int(row["sign"]), int(row["px"]), int(row["qty"]), int(row["order"])
         assert lots > 0
         if row["what"] == RESTED:

@@ -23,12 +23,13 @@ from typing import TYPE_CHECKING
 from fixsim.books import LitMarket
 from fixsim.flow.source import Source, from_tape
 from fixsim.impact import Impact
-from fixsim.latency import Path, Paths
+from fixsim.latency import Paths
 from fixsim.listing import Listing, Pace
 from fixsim.matching import Phase
 from fixsim.orders import Keys, Reply
 from fixsim.publisher import UNSUBSCRIBE, Published, Publisher
 from fixsim.record import Record
+from fixsim.sabotage import Sabotage
 from fixsim.settings import Settings
 from fixsim.settings import Tape as TapeSettings
 from fixsim.status import Answer, Asked, Board
@@ -45,6 +46,7 @@ from router.fix.messages import OrderCancelRequest as Cancel
 from router.fix.messages import OrderMassCancelRequest as MassCancel
 
 if TYPE_CHECKING:
+    from fixsim.faults import Script
     from fixsim.tape import Tape
     from fixsim.tape.partial import PartialTape
 
@@ -112,6 +114,7 @@ class Exchange:
         self.boards: dict[str, Board] = {}
         self._paths: dict[str, Paths] = {}
         self._throttles = Throttles(settings)
+        self.sabotage = Sabotage(self, self._pace)
         for number, rule in enumerate(settings.venue):
             name, lit = rule.name, self._lit.get(rule.name)
             places = {s: Place(at.instrument, at.book(name, lit)) for s, at in self.listings.items()}
@@ -131,6 +134,10 @@ class Exchange:
         """An order-entry message has arrived at a venue's gateway."""
         place = self.venues[venue]
         over = self._throttles.refusal(venue, client, message, self._pace.market_ns(now_ns))
+        fate = self.sabotage.request(venue, client, message, now_ns)
+        if fate.lost:
+            return
+        over = over or fate.refused or ""
 
         def reach_engine(at_ns: int) -> None:
             match message:
@@ -152,7 +159,7 @@ class Exchange:
 
         asks = over or isinstance(message, OrderStatusRequest | OrderMassStatusRequest)
         symbols = () if asks else (message.symbol,) if message.symbol else self.listings
-        self._reach(place, client, reach_engine, now_ns, symbols)
+        self._reach(place, client, reach_engine, now_ns, symbols, fate.delay_ns)
 
     def refuse(
         self, venue: str, client: str, echo: dict[int, str], reason: int, text: str, now_ns: int
@@ -223,6 +230,7 @@ class Exchange:
     def deadline_ns(self) -> int | None:
         """When something happens next of itself, by the caller's clock; None: nothing is left."""
         due = [self._heap[0][0]] if self._heap else []
+        due += [at for at in (self.sabotage.deadline_ns(),) if at is not None]
         due += [at for listing in self._all if (at := listing.deadline_ns()) is not None]
         return min(due, default=None)
 
@@ -243,6 +251,8 @@ class Exchange:
             if listing.step(at_ns):
                 self._deliver(listing, at_ns)
         self._follow(at_ns)
+        for venue, reply in self.sabotage.happen(at_ns):
+            self._push(at_ns, Out(venue, reply.to, reply.msg_type, reply.body))
         while self._heap and self._heap[0][0] <= at_ns:
             act = heapq.heappop(self._heap)[2]
             if isinstance(act, Out):
@@ -277,11 +287,41 @@ class Exchange:
 
     # -- the venue's own acts ---------------------------------------------------------------------
 
-    def set_status(self, venue: str, symbol: str, phase: Phase, now_ns: int, text: str = "") -> None:
+    def inject(self, script: Script, now_ns: int, name: str = "script") -> None:
+        """Put a fault script to work, whose time starts now. ValueError if it names what is not here."""
+        self.sabotage.inject(script, now_ns, name)
+
+    def act(self, venue: str, replies: Iterable[Reply], now_ns: int) -> None:
+        """A venue has done something unasked (fixsim/unasked.py): it is reported, and the books follow."""
+        self._report(self.venues[venue], replies, now_ns)
+        for listing in self._all:
+            self._deliver(listing, now_ns)
+        self._push(now_ns, _Act(lambda at_ns: None, self._all))
+
+    def best_ask(self, venue: str, symbol: str) -> int | None:
+        """The best offer shown at a lit venue, in half ticks."""
+        offers = self.listings[symbol].publishers[self._lit[venue]].depth(-1, 1)
+        return offers[0][0] if offers else None
+
+    def feign(self, venue: str, symbol: str, px: int, lots: int) -> None:
+        """A lit venue's market data shows a bid that is not there; see Publisher.feign."""
+        listing, number = self.listings[symbol], self._lit[venue]
+        listing.publishers[number].feign(px, lots)
+        listing.lit.touched.add(number)
+
+    def set_status(
+        self,
+        venue: str,
+        symbol: str,
+        phase: Phase,
+        now_ns: int,
+        text: str = "",
+        only: Phase | None = None,
+    ) -> None:
         """A venue's operator changes whether an instrument trades there, from now on; subscribers are told.
 
-        HALTED and CLOSED take only cancels. KeyError: no such venue or symbol; ValueError: a dark venue has
-        no auction.
+        `only`: if it is in that phase then. HALTED and CLOSED take only cancels. KeyError: no such venue or
+        symbol; ValueError: a dark venue has no auction.
         """
         listing, number = self.listings[symbol], self._lit.get(venue)
         place = self.venues[venue].places[symbol]
@@ -289,6 +329,8 @@ class Exchange:
             raise ValueError(f"{venue} is dark: it has no auction")
 
         def change(at_ns: int) -> None:
+            if only not in (None, self.boards[venue].phases[symbol]):
+                return
             if number is None:
                 listing.dark[venue].phase = phase
             else:
@@ -301,20 +343,24 @@ class Exchange:
     # -- what leaves ------------------------------------------------------------------------------
 
     def _report(self, venue: Venue, replies: Iterable[Reply], at_ns: int) -> None:
-        self._leave(venue.name, self._paths[venue.name].reports, replies, at_ns)
+        path = self._paths[venue.name].reports
+        for reply in replies:
+            for due_ns, one in self.sabotage.departures(venue.name, reply, path, at_ns):
+                self._push(due_ns, Out(venue.name, one.to, one.msg_type, one.body))
 
     def _publish(self, venue: str, published: Iterable[Published], at_ns: int) -> None:
-        self._leave(venue, self._paths[venue].data, published, at_ns)
+        self._leave(venue, published, at_ns, self.sabotage.held_ns(venue, at_ns))
 
     def _tell(self, venue: str, answers: Iterable[Answer], at_ns: int) -> None:
-        self._leave(venue, self._paths[venue].data, answers, at_ns)
+        self._leave(venue, answers, at_ns)
 
     def _leave(
-        self, venue: str, path: Path, messages: Iterable[Reply | Published | Answer], at_ns: int
+        self, venue: str, messages: Iterable[Published | Answer], at_ns: int, held_ns: int = 0
     ) -> None:
+        path = self._paths[venue].data
         for message in messages:
             out = Out(venue, message.to, message.msg_type, message.body)
-            self._push(path.due_ns(message.to, at_ns), out)
+            self._push(path.due_ns(message.to, at_ns, held_ns), out)
 
     def _reach(
         self,
@@ -323,10 +369,11 @@ class Exchange:
         run: Callable[[int], None],
         now_ns: int,
         symbols: Iterable[str] = (),
+        held_ns: int = 0,
     ) -> None:
         """`symbols` are those whose books it may change."""
         touched = [self.listings[symbol] for symbol in symbols if symbol in self.listings]
-        due_ns = self._paths[place.name].orders.due_ns(client, now_ns)
+        due_ns = self._paths[place.name].orders.due_ns(client, now_ns, held_ns)
         self._push(due_ns, _Act(run, touched))
 
     def _push(self, due_ns: int, act: _Act | Out) -> None:

@@ -35,6 +35,10 @@ class Pace:
     def market_ns(self, wall_ns: int) -> int:
         return self.start_ns + (wall_ns - self.origin_ns) * self.speed.numerator // self.speed.denominator
 
+    def lasts_ns(self, market_ns: int) -> int:
+        """So much of the market's time by the driver's clock, rounded up."""
+        return -(-market_ns * self.speed.denominator // self.speed.numerator)
+
 
 @dataclass(slots=True)
 class Listing:

@@ -30,7 +30,7 @@ from fixsim.realism.response import Curve
 from fixsim.realism.shapes import Line
 from fixsim.realism.verdict import Row, Verdict
 from fixsim.realism.view import Plan, View
-from fixsim.tape.frame import LobFrame
+from fixsim.tape.frame import Change, LobFrame
 
 _PATH = 600
 """Points of the mid's picture."""
@@ -246,7 +246,7 @@ def _numbers(plan: Plan) -> tuple[Number, ...]:
 
 
 def _described(name: str, about: str, view: View) -> Market:
-    orders = view.orders
+    orders, trades = view.orders, np.isin(view.frame.change, (Change.MARKET, Change.HIDDEN))
     # In whole numbers: a float64 of nanoseconds since 1970 is some hundred of them off.
     times = view.start_ns + np.arange(_PATH + 1) * (view.end_ns - view.start_ns) // _PATH
     at = np.searchsorted(view.frame.time_ns, times, side="right") - 1
@@ -256,8 +256,8 @@ def _described(name: str, about: str, view: View) -> Market:
         view.frame.symbol,
         view.seconds,
         len(view.frame),
-        int(np.isin(orders.change, (2, 3)).sum()),
-        float(activity.traded(view, view.plan.minute_s).sum()),
+        int(np.isin(orders.change, (Change.MARKET, Change.HIDDEN)).sum()),
+        float(view.frame.quantity[trades].sum()) / view.frame.lots_per_unit,
         about,
         mid,
     )

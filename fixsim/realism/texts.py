@@ -76,9 +76,8 @@ METHOD = (
     (
         "Numbers",
         "pass if the 95 % interval of the difference, generated less tape, contains zero. A stylised fact"
-        " that the tape establishes (its interval excludes the value of no effect) must also be"
-        " established, on the same side, in the generated market; one that the tape does not establish is"
-        " left open.",
+        " passes if, besides, both intervals exclude the value of no effect, on one side; if one of them"
+        " does not, it is left open.",
     ),
     (
         "Metaorders",

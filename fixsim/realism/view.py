@@ -116,8 +116,11 @@ class View:
     # -- windows of time --------------------------------------------------------------------------------
 
     def windows(self, seconds: float) -> int:
-        """How many whole windows of that length the recording has."""
-        return int((self.end_ns - self.start_ns) // int(seconds * NANOS))
+        """How many whole windows of that length the recording has.
+
+        The last counts if at most a twentieth of it lacks: a day ends with its last event, not at the bell.
+        """
+        return int((self.end_ns - self.start_ns) / (seconds * NANOS) + 0.05)
 
     def window_of(self, time_ns: NDArray[np.int64], seconds: float) -> NDArray[np.int64]:
         """The window of each time; -1 beyond the last whole one."""

@@ -76,6 +76,7 @@ def test_returns_are_between_the_edges_of_whole_windows() -> None:
 def test_sums_are_by_window_without_the_last_part() -> None:
     seen = view(row(0), row(5), row(10), row(25))
     assert seen.sums(np.arange(4), np.ones(4), 10).tolist() == [2, 1]
+    assert view(row(0), row(5), row(19.6)).windows(10) == 2  # all but a twenty-fifth of the second
     assert seen.window_block(10).tolist() == [0, 1]
 
 

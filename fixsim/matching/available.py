@@ -6,8 +6,8 @@ FOK and minimum quantities are promises about the whole, so they are asked befor
 from __future__ import annotations
 
 from fixsim.matching.dim import best_dim, dim_px, outside
-from fixsim.matching.kernel import cold, kernel
-from fixsim.matching.layout import NOTHING, Core, Flag, S
+from fixsim.matching.kernel import aside, part
+from fixsim.matching.layout import NO_FUNDS, NO_SLOT, NOTHING, WORST, Core, Flag, S
 from fixsim.matching.levels import better, overflow_below, window_below
 from fixsim.matching.terms import SelfMatch
 
@@ -16,7 +16,7 @@ _MIN = int(Flag.MIN)
 _OLDEST = int(SelfMatch.OLDEST)
 
 
-@kernel
+@part
 def could_take(core: Core, venue: int, sign: int, limit: int, qty: int) -> bool:
     """Whether anything would trade with it at once: what post-only refuses."""
     side = 1 if sign > 0 else 0
@@ -24,10 +24,10 @@ def could_take(core: Core, venue: int, sign: int, limit: int, qty: int) -> bool:
         return True
     if core.state[_DIMS] == 0:
         return False
-    return best_dim(core, venue, venue + 1, side, -limit, NOTHING, qty, -1, True) >= 0
+    return best_dim(core, venue, venue + 1, side, -limit, WORST, qty, NO_FUNDS, NO_SLOT) >= 0
 
 
-@cold
+@aside
 def available(core: Core, venue: int, sign: int, limit: int, enough: int, group: int, mode: int) -> int:
     """Lots within the limit from orders without a minimum quantity, reserves too, counted up to `enough`.
 
@@ -73,7 +73,7 @@ def available(core: Core, venue: int, sign: int, limit: int, enough: int, group:
     return min(enough, total)
 
 
-@kernel
+@part
 def _first_dim_of(core: Core, venue: int, book: int, floor: int, group: int) -> tuple[int, int]:
     """Key and arrival of the first dim order of a group that a taker comes to; NOTHING for none."""
     best, arrival = NOTHING, 0
@@ -89,7 +89,7 @@ def _first_dim_of(core: Core, venue: int, book: int, floor: int, group: int) -> 
     return best, arrival
 
 
-@kernel
+@part
 def _dims(core: Core, venue: int, book: int, floor: int, until: int, group: int, guarded: bool) -> int:
     """Lots of dim orders with a key of at least `floor`; at `floor` only those before `until` (-1: all).
 

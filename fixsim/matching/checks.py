@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fixsim.matching.kernel import cold, kernel
+from fixsim.matching.kernel import aside, part
 from fixsim.matching.layout import MAX_PIECES, MAX_PX, Code, Core, S
 from fixsim.matching.resting import slot_of
 from fixsim.matching.terms import Kind, Peg, Phase, SelfMatch
@@ -18,7 +18,7 @@ _BAD_VENUE, _BAD_KEY, _BAD_SIGN = int(Code.BAD_VENUE), int(Code.BAD_KEY), int(Co
 _BAD_PX, _BAD_QTY, _BAD_TERMS = int(Code.BAD_PX), int(Code.BAD_QTY), int(Code.BAD_TERMS)
 
 
-@kernel
+@part
 def on_tick(core: Core, px: int) -> bool:
     """Whether `px` is a multiple of the step that holds there."""
     row = core.ticks.shape[0] - 1
@@ -27,7 +27,7 @@ def on_tick(core: Core, px: int) -> bool:
     return bool(px % core.ticks[row, 1] == 0)
 
 
-@kernel
+@part
 def sound(core: Core, c: Any) -> int:
     """A NEW command's venue, key, side, price and quantity."""
     if not 0 <= c.venue < core.venues.shape[0]:
@@ -50,7 +50,7 @@ def sound(core: Core, c: Any) -> int:
     return _OK
 
 
-@kernel
+@part
 def _promises(c: Any) -> bool:
     """Whether it shows less than it is, or bounds a fill, in a way that it can."""
     if c.post_only and (c.kind != _LIMIT or c.peg != 0):
@@ -65,7 +65,7 @@ def _promises(c: Any) -> bool:
     return bool(c.min_qty <= c.qty)
 
 
-@cold
+@aside
 def fair(c: Any) -> int:
     """A NEW command's terms: each in range, and no two that exclude each other."""
     ranges = c.display_qty >= 0 and c.min_qty >= 0 and c.group >= 0
@@ -75,13 +75,13 @@ def fair(c: Any) -> int:
     return _OK
 
 
-@kernel
+@part
 def in_pieces(c: Any) -> int:
     """An iceberg shows enough of itself."""
     return _BAD_TERMS if c.display_qty > 0 and c.qty > c.display_qty * MAX_PIECES else _OK
 
 
-@kernel
+@part
 def open_to(core: Core, c: Any) -> int:
     """Whether the venue's phase takes the order."""
     phase = core.venues[c.venue].phase

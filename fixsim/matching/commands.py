@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from fixsim.matching.checks import on_tick
 from fixsim.matching.crossing import settle
-from fixsim.matching.entry import enter, new
-from fixsim.matching.kernel import cold, kernel
-from fixsim.matching.layout import MAX_PX, Code, Core, Flag, Records, S
+from fixsim.matching.entry import enter, new, own
+from fixsim.matching.kernel import aside, kernel, part
+from fixsim.matching.layout import MAX_PX, ZERO, Code, Core, Flag, Records, S
 from fixsim.matching.levels import has_room
 from fixsim.matching.resting import cut_reserve, reduce, remove, rest, slot_of
 from fixsim.matching.terms import Kind, Op, Phase, Reason
@@ -55,7 +57,7 @@ def run(core: Core, commands: Records, results: Records) -> None:
             core.state[_NOW] = c.time_ns
 
 
-@kernel
+@part
 def cancel(core: Core, c: Any, result: Any) -> int:
     """A CANCEL command: a code; the lots that were left go to `result`."""
     if c.key >= 0:
@@ -75,7 +77,7 @@ def cancel(core: Core, c: Any, result: Any) -> int:
     return _OK
 
 
-@kernel
+@part
 def replace(core: Core, c: Any, result: Any) -> int:
     """A REPLACE command: a code; quantities go to `result`.
 
@@ -91,11 +93,11 @@ def replace(core: Core, c: Any, result: Any) -> int:
     code = _sound(core, c, order.flags)
     if code != _OK:
         return code
-    book = order.book
+    book = int(np.int64(order.book))
     if core.venues[book >> 1].phase >= _HALTED:
         return _PHASE
     state = core.state[_DIMS] | core.state[_SHUT] | core.state[_BANDS]
-    if (state | order.flags) != 0:
+    if (state | (order.flags & ~_TERMS) | order.group) != 0:
         return _replace_special(core, c, result, slot)
     if c.px == order.px and c.qty <= order.leaves:
         if c.qty < order.leaves:
@@ -108,18 +110,21 @@ def replace(core: Core, c: Any, result: Any) -> int:
         return _FILLS_FULL
     if not has_room(core, book, c.px):
         return _LEVELS_FULL
+    owner = core.terms[slot].owner if order.flags != 0 else ZERO
     remove(core, slot)
     left = c.qty
     if takes:
         core.state[_FUNDS] = -1
         left = sweep(core, venue, venue + 1, c.key, sign, sign * c.px, left, c.time_ns)
     if left > 0:
-        rest(core, book, c.key, c.px, left)
+        slot = rest(core, book, c.key, c.px, left)
+        if owner != 0:
+            own(core, slot, owner)
     result.filled, result.leaves = c.qty - left, left
     return _OK
 
 
-@kernel
+@part
 def _sound(core: Core, c: Any, flags: int) -> int:
     if not 0 < c.qty <= core.state[_MAX_QTY]:
         return _BAD_QTY
@@ -130,7 +135,7 @@ def _sound(core: Core, c: Any, flags: int) -> int:
     return _OK if on_tick(core, c.px) else _OFF_TICK
 
 
-@cold
+@aside
 def _replace_special(core: Core, c: Any, result: Any, slot: int) -> int:
     order = core.orders[slot]
     total = order.leaves + order.reserve
@@ -163,7 +168,7 @@ def _replace_special(core: Core, c: Any, result: Any, slot: int) -> int:
     return enter(core, again, result, slot)
 
 
-@cold
+@aside
 def mass_cancel(core: Core, c: Any, result: Any) -> int:
     """A MASS_CANCEL command: a code. The orders go to core.gathered, the newest last, and to the notes."""
     if core.notes.shape[0] - core.state[_NOTES] < core.state[_OWN]:
@@ -187,7 +192,7 @@ def mass_cancel(core: Core, c: Any, result: Any) -> int:
     return _OK
 
 
-@kernel
+@part
 def _gather(core: Core, owner: int, venue: int, sign: int) -> int:
     """Write key and leaves of an owner's orders to core.gathered; how many. Venue -1 and sign 0: all."""
     n = 0
@@ -205,7 +210,7 @@ def _gather(core: Core, owner: int, venue: int, sign: int) -> int:
     return n
 
 
-@kernel
+@part
 def _sort(core: Core, n: int) -> None:
     """Heapsort of the first `n` of core.gathered, keys descending: participants count theirs downwards."""
     for start in range(n // 2 - 1, -1, -1):
@@ -215,7 +220,7 @@ def _sort(core: Core, n: int) -> None:
         _sift(core, 0, end)
 
 
-@kernel
+@part
 def _sift(core: Core, root: int, end: int) -> None:
     """Restore the heap whose smallest key is its root."""
     while 2 * root + 1 < end:
@@ -228,7 +233,7 @@ def _sift(core: Core, root: int, end: int) -> None:
         root = child
 
 
-@kernel
+@part
 def _swap(core: Core, i: int, j: int) -> None:
     a, b = core.gathered[i], core.gathered[j]
     key, leaves = a.key, a.leaves

@@ -9,8 +9,8 @@ first in line counts, and only what it shows. Every trade ends an order or a pie
 from __future__ import annotations
 
 from fixsim.matching.dim import dim_px, least, outside, take_reference
-from fixsim.matching.kernel import cold, kernel
-from fixsim.matching.layout import Core, Flag
+from fixsim.matching.kernel import aside, part
+from fixsim.matching.layout import ZERO, Core, Flag
 from fixsim.matching.resting import reduce
 from fixsim.matching.terms import Reason, SelfMatch
 from fixsim.matching.trading import record, strike
@@ -20,14 +20,14 @@ _SELF_MATCH = int(Reason.SELF_MATCH)
 _NEWEST, _OLDEST = int(SelfMatch.NEWEST), int(SelfMatch.OLDEST)
 
 
-@cold
+@aside
 def settle(core: Core, now_ns: int) -> None:
     """Trade until no venue's buys and sells cross with one of a pair not displayed. There is room."""
     while _trade_one(core, now_ns):
         pass
 
 
-@kernel
+@part
 def _trade_one(core: Core, now_ns: int) -> bool:
     take_reference(core)
     for venue in range(core.venues.shape[0]):
@@ -40,19 +40,19 @@ def _trade_one(core: Core, now_ns: int) -> bool:
     return False
 
 
-@kernel
+@part
 def _first(core: Core, book: int) -> int:
     number = core.books[book].best
     return int(core.levels[number].head if number >= 0 else core.books[book].dim_head)
 
 
-@kernel
+@part
 def _next(core: Core, slot: int) -> int:
     order = core.orders[slot]
     return int(order.next if order.flags & _DIM else core.books[order.book].dim_head)
 
 
-@kernel
+@part
 def _px(core: Core, venue: int, slot: int) -> int:
     """The order's price, 0 while it waits or is outside the bands."""
     order = core.orders[slot]
@@ -60,7 +60,7 @@ def _px(core: Core, venue: int, slot: int) -> int:
     return 0 if outside(core, venue, px) else int(px)
 
 
-@kernel
+@part
 def _best_px(core: Core, venue: int, sign: int) -> int:
     best = 0
     slot = _first(core, 2 * venue + (1 if sign < 0 else 0))
@@ -72,7 +72,7 @@ def _best_px(core: Core, venue: int, sign: int) -> int:
     return best
 
 
-@kernel
+@part
 def _precedes(core: Core, slot: int, key: int, other: int, other_key: int) -> bool:
     """Priority: price, then displayed before not displayed, then arrival."""
     if key != other_key:
@@ -83,7 +83,7 @@ def _precedes(core: Core, slot: int, key: int, other: int, other_key: int) -> bo
     return bool(core.orders[slot].arrival < core.orders[other].arrival)
 
 
-@kernel
+@part
 def _may_trade(core: Core, buy: int, sell: int) -> bool:
     if not (core.orders[buy].flags | core.orders[sell].flags) & _DIM:
         return False
@@ -91,7 +91,7 @@ def _may_trade(core: Core, buy: int, sell: int) -> bool:
     return bool(lots >= least(core, buy) and lots >= least(core, sell))
 
 
-@cold
+@aside
 def _pair(core: Core, venue: int) -> tuple[int, int]:
     """The best buy, and for it the best sell, that may trade; -1, -1 for none."""
     bid, ask = _best_px(core, venue, 1), _best_px(core, venue, -1)
@@ -115,7 +115,7 @@ def _pair(core: Core, venue: int) -> tuple[int, int]:
     return found, other
 
 
-@cold
+@aside
 def _meet(core: Core, buy: int, sell: int, now_ns: int) -> None:
     """Trade a pair, or cancel of it what self-match prevention says."""
     maker, taker, sign = sell, buy, 1
@@ -131,6 +131,6 @@ def _meet(core: Core, buy: int, sell: int, now_ns: int) -> None:
         return
     px = dim_px(core, maker) if resting.flags & _DIM else resting.px
     lots = min(resting.leaves, coming.leaves)
-    record(core, maker, px, lots, coming.key, coming.leaves + coming.reserve - lots, sign, now_ns, 0)
+    record(core, maker, px, lots, coming.key, coming.leaves + coming.reserve - lots, sign, now_ns, ZERO)
     reduce(core, maker, lots)
     reduce(core, taker, lots)

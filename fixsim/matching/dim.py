@@ -5,7 +5,7 @@ They are few and scanned one by one; a market in which none rests never comes he
 
 from __future__ import annotations
 
-from fixsim.matching.kernel import cold, kernel
+from fixsim.matching.kernel import aside, part
 from fixsim.matching.layout import Core, Flag, S
 from fixsim.matching.levels import better, overflow_below, sign_of, window_below
 from fixsim.matching.terms import Peg
@@ -16,7 +16,7 @@ _MIN, _PEGGED, _AT_MARKET = int(Flag.MIN), int(Flag.PEGGED), int(Flag.AT_MARKET)
 _MID = int(Peg.MID)
 
 
-@cold
+@aside
 def _touch_px(core: Core, book: int) -> int:
     """The best displayed price of at least a round lot, 0 for none."""
     offset = core.books[book].window_best
@@ -33,7 +33,7 @@ def _touch_px(core: Core, book: int) -> int:
             offset = window_below(core, book, offset)
 
 
-@cold
+@aside
 def take_reference(core: Core) -> None:
     """What pegs follow from here on: the touch over the venues in CONTINUOUS."""
     bid, ask = 0, 0
@@ -45,7 +45,7 @@ def take_reference(core: Core) -> None:
     core.state[_REF_BID], core.state[_REF_ASK] = bid, ask
 
 
-@kernel
+@part
 def peg_px(core: Core, peg: int, sign: int, limit: int) -> int:
     """A peg's price by the reference, no worse for it than `limit` (0: none); 0 while it waits."""
     bid, ask = core.state[_REF_BID], core.state[_REF_ASK]
@@ -59,7 +59,7 @@ def peg_px(core: Core, peg: int, sign: int, limit: int) -> int:
     return int(px)
 
 
-@kernel
+@part
 def dim_px(core: Core, slot: int) -> int:
     """The price of an order that is not displayed; 0 while it waits."""
     order = core.orders[slot]
@@ -70,28 +70,29 @@ def dim_px(core: Core, slot: int) -> int:
     return int(order.px)
 
 
-@kernel
+@part
 def least(core: Core, slot: int) -> int:
     """The smallest fill that a resting order takes now."""
     order = core.orders[slot]
     return int(min(core.terms[slot].min_qty, order.leaves)) if order.flags & _MIN else 1
 
 
-@kernel
+@part
 def outside(core: Core, venue: int, px: int) -> bool:
     """Whether `px` is not within the venue's price bands."""
     bands = core.venues[venue]
     return bool(bands.high_px > 0 and (px < bands.low_px or px > bands.high_px))
 
 
-@cold
+@aside
 def best_dim(
-    core: Core, first: int, last: int, side: int, floor: int, taken: int, qty: int, funds: int, ours: bool
+    core: Core, first: int, last: int, side: int, floor: int, taken: int, qty: int, funds: int, key: int
 ) -> int:
     """The dim order that a taker meets next on `side` (0 bids, 1 asks) of venues first to last - 1, or -1.
 
-    Its key is at least `floor` and better than `taken`, the best displayed one; it accepts a fill of `qty`
-    lots, or of what `funds` buy (-1: no such bound). What a participant (`ours`) meets is inside the bands.
+    Its price, signed, is at least `floor` and better than `taken`, the best displayed one; it accepts a fill
+    of `qty` lots, or of what `funds` buy (-1: no such bound). A participant (`key` below 0) meets what is
+    inside the bands.
     """
     found, best, arrival = -1, taken, 0
     for venue in range(first, last):
@@ -101,12 +102,12 @@ def best_dim(
         while slot >= 0:
             order = core.orders[slot]
             px = dim_px(core, slot)
-            key = px if side == 0 else -px
-            ahead = key > best or (key == best and found >= 0 and order.arrival < arrival)
-            if px > 0 and key >= floor and ahead:
+            reach = px if side == 0 else -px
+            ahead = reach > best or (reach == best and found >= 0 and order.arrival < arrival)
+            if px > 0 and reach >= floor and ahead:
                 lots = qty if funds < 0 else min(qty, funds // px)
                 takes = lots >= least(core, slot) or (lots == 0 and not order.flags & _MIN)
-                if takes and not (ours and outside(core, venue, px)):
-                    found, best, arrival = slot, key, order.arrival
+                if takes and not (key < 0 and outside(core, venue, px)):
+                    found, best, arrival = slot, reach, order.arrival
             slot = order.next
     return found

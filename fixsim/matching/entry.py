@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from fixsim.matching.available import available, could_take
 from fixsim.matching.checks import fair, in_pieces, open_to, sound
 from fixsim.matching.crossing import settle
 from fixsim.matching.dim import peg_px, take_reference
-from fixsim.matching.kernel import cold, kernel
-from fixsim.matching.layout import SPARE, Code, Core, Flag, S
+from fixsim.matching.kernel import aside, part
+from fixsim.matching.layout import NO_SLOT, SPARE, Code, Core, Flag, S
 from fixsim.matching.levels import has_room
 from fixsim.matching.resting import conceal, join, pieces, remove, rest, take_slot
 from fixsim.matching.terms import Kind, Phase, Reason
@@ -31,39 +33,50 @@ _LEVELS_FULL, _FILLS_FULL, _NOTES_FULL = int(Code.LEVELS_FULL), int(Code.FILLS_F
 _WOULD_TAKE, _OUT_OF_BAND = int(Code.WOULD_TAKE), int(Code.OUT_OF_BAND)
 
 
-@kernel
+@part
 def new(core: Core, c: Any, result: Any) -> int:
     """A NEW command: a code; quantities go to `result`."""
     code = sound(core, c)
     if code != _OK:
         return code
-    special = c.display_qty | c.min_qty | c.owner | c.group | c.peg | c.self_match
+    special = c.display_qty | c.min_qty | c.group | c.peg | c.self_match
     state = core.state[_DIMS] | core.state[_SHUT] | core.state[_BANDS]
     if (special | state) != 0 or c.hidden or c.post_only or c.kind == _FOK:
         code = fair(c)
-        return code if code != _OK else enter(core, c, result, -1)
-    venue, limit = c.venue, SPARE if c.kind == _MARKET else c.sign * c.px
-    takes = crosses(core, venue, venue + 1, c.sign, limit)
-    if takes and not fills_fit(core, venue, venue + 1, c.sign):
+        return code if code != _OK else enter(core, c, result, NO_SLOT)
+    venue, sign = int(np.int64(c.venue)), int(np.int64(c.sign))
+    limit = SPARE if c.kind == _MARKET else sign * c.px
+    takes = crosses(core, venue, venue + 1, sign, limit)
+    if takes and not fills_fit(core, venue, venue + 1, sign):
         return _FILLS_FULL
     if c.kind == _LIMIT:
-        code = place_fits(core, venue, c.key, c.sign, c.px)
+        code = place_fits(core, venue, c.key, sign, c.px)
         if code != _OK:
             return code
     left = c.qty
     if takes:
         core.state[_FUNDS] = -1
-        left = sweep(core, venue, venue + 1, c.key, c.sign, limit, left, c.time_ns)
+        left = sweep(core, venue, venue + 1, c.key, sign, limit, left, c.time_ns)
     result.filled = c.qty - left
     if left > 0 and c.kind == _LIMIT:
-        rest(core, 2 * venue + (1 if c.sign < 0 else 0), c.key, c.px, left)
+        slot = rest(core, 2 * venue + (1 if sign < 0 else 0), c.key, c.px, left)
+        if c.owner != 0:
+            own(core, slot, c.owner)
         result.leaves = left
     else:
         result.cancelled = left
     return _OK
 
 
-@cold
+@part
+def own(core: Core, slot: int, owner: int) -> None:
+    """A plain order whose owner can be named by a mass cancel."""
+    core.orders[slot].flags = _TERMS
+    terms = core.terms[slot]
+    terms.owner, terms.display_qty, terms.min_qty, terms.peg, terms.self_match = owner, 0, 0, 0, 0
+
+
+@aside
 def enter(core: Core, c: Any, result: Any, old: int) -> int:
     """An order of any kind and terms, in any phase: a code. `old` is the slot that it replaces, or -1."""
     code = open_to(core, c)
@@ -71,7 +84,7 @@ def enter(core: Core, c: Any, result: Any, old: int) -> int:
         code = in_pieces(c)
     if code != _OK:
         return code
-    venue, sign, qty = c.venue, c.sign, c.qty
+    venue, sign, qty = int(np.int64(c.venue)), int(np.int64(c.sign)), c.qty
     auction = core.venues[venue].phase == _AUCTION
     dim = c.hidden or c.peg != 0 or (auction and c.kind == _MARKET)
     rests = c.kind == _LIMIT or dim
@@ -91,15 +104,14 @@ def enter(core: Core, c: Any, result: Any, old: int) -> int:
         return _WOULD_TAKE
     if old >= 0:
         remove(core, old)
+    group, mode = int(np.int64(c.group)), int(np.int64(c.self_match))
     need = qty if c.kind == _FOK else min(c.min_qty, qty)
     if meets and need > 0:
-        meets = available(core, venue, sign, limit, need, c.group, c.self_match) >= need
+        meets = available(core, venue, sign, limit, need, group, mode) >= need
     left, stopped = qty, False
     if meets:
         core.state[_FUNDS] = -1
-        left, stopped = match(
-            core, venue, venue + 1, c.key, sign, limit, qty, c.time_ns, c.group, c.self_match
-        )
+        left, stopped = match(core, venue, venue + 1, c.key, sign, limit, qty, c.time_ns, group, mode)
     result.filled = qty - left
     if stopped:
         note(core, c.key, left, venue, _SELF_MATCH, c.time_ns)
@@ -113,7 +125,7 @@ def enter(core: Core, c: Any, result: Any, old: int) -> int:
     return _OK
 
 
-@kernel
+@part
 def _limit(core: Core, c: Any) -> int:
     """How far it may trade, as sign * px; SPARE for no bound, -SPARE for a peg that waits."""
     if c.kind == _MARKET:
@@ -124,7 +136,7 @@ def _limit(core: Core, c: Any) -> int:
     return int(c.sign * px) if px > 0 else -SPARE
 
 
-@kernel
+@part
 def _banded(core: Core, c: Any, limit: int) -> tuple[int, bool]:
     """A code, and whether the price bands let it trade now."""
     bands = core.venues[c.venue]
@@ -144,7 +156,7 @@ def _banded(core: Core, c: Any, limit: int) -> tuple[int, bool]:
     return (_OUT_OF_BAND if crossed else _OK), False
 
 
-@kernel
+@part
 def _fits(core: Core, c: Any, rests: bool, dim: bool, old: int) -> int:
     """Whether what it could cause can be kept and recorded."""
     if rests and old < 0:
@@ -164,7 +176,7 @@ def _fits(core: Core, c: Any, rests: bool, dim: bool, old: int) -> int:
     return _OK
 
 
-@kernel
+@part
 def _stay(core: Core, c: Any, left: int, dim: bool) -> None:
     """It rests, with all that it carries."""
     shown = min(left, c.display_qty) if c.display_qty > 0 else left

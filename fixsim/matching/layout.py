@@ -231,6 +231,12 @@ SPARE = 1 << 62
 NOTHING = -SPARE - 1
 """The key of no price: worse than every limit."""
 
+ZERO: Any = np.int64(0)
+NO_FUNDS: Any = np.int64(-1)
+NO_SLOT: Any = np.int64(-1)
+WORST: Any = np.int64(NOTHING)
+"""The same as int64: a plain number would have a kernel compiled once more, for that number."""
+
 MAX_PIECES = 1000
 """An iceberg is shown in at most so many pieces: what it could fill has to fit into Capacity.fills."""
 

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from fixsim.matching.kernel import kernel
+from fixsim.matching.kernel import kernel, part
 from fixsim.matching.layout import NOTHING, Core, S
 
 _TOUCHED = int(S.TOUCHED)
 
 
-@kernel
+@part
 def sign_of(book: int) -> int:
     """+1 for a book of bids, -1 for a book of asks."""
     return 1 - 2 * (book & 1)
 
 
-@kernel
+@part
 def place(core: Core, book: int, key: int) -> int:
     """Where `key` is or belongs in the overflow: the first index whose key is not smaller."""
     low, high = 0, core.books[book].over
@@ -33,7 +33,7 @@ def place(core: Core, book: int, key: int) -> int:
     return low
 
 
-@kernel
+@part
 def has_room(core: Core, book: int, px: int) -> bool:
     """Whether an order at `px` could rest: its level exists, or one more fits into the overflow."""
     key = sign_of(book) * px
@@ -47,7 +47,7 @@ def has_room(core: Core, book: int, px: int) -> bool:
     return bool(at < n and core.over_key[book, at] == key)
 
 
-@kernel
+@part
 def open_level(core: Core, book: int, px: int) -> int:
     """The level of `px`, made if it is not there. The caller has asked has_room."""
     key = sign_of(book) * px
@@ -74,7 +74,7 @@ def open_level(core: Core, book: int, px: int) -> int:
     return int(level)
 
 
-@kernel
+@part
 def touch(core: Core, level: int) -> None:
     """Note that the level is about to change, with its total before."""
     entry = core.levels[level]
@@ -86,7 +86,7 @@ def touch(core: Core, level: int) -> None:
         core.state[_TOUCHED] = at + 1
 
 
-@kernel
+@part
 def occupied(core: Core, book: int, level: int) -> None:
     """The level has its first order."""
     window = core.bits.shape[1] * 64
@@ -104,7 +104,7 @@ def occupied(core: Core, book: int, level: int) -> None:
         entry.best = level
 
 
-@kernel
+@part
 def vacated(core: Core, book: int, level: int) -> None:
     """The level's last order is gone."""
     window = core.bits.shape[1] * 64
@@ -122,7 +122,7 @@ def vacated(core: Core, book: int, level: int) -> None:
         entry.best_key = sign_of(book) * core.levels[number].px if number >= 0 else NOTHING
 
 
-@kernel
+@part
 def window_below(core: Core, book: int, offset: int) -> int:
     """The highest window place in use below `offset`, or -1."""
     if offset <= 0:
@@ -142,7 +142,7 @@ def window_below(core: Core, book: int, offset: int) -> int:
     return (at << 6) + high
 
 
-@kernel
+@part
 def overflow_below(core: Core, book: int, at: int) -> int:
     """The highest overflow index below `at` whose level has orders, or -1."""
     at -= 1
@@ -151,7 +151,7 @@ def overflow_below(core: Core, book: int, at: int) -> int:
     return at
 
 
-@kernel
+@part
 def better(core: Core, book: int, offset: int, at: int) -> int:
     """The better of a window place and an overflow index (-1: none): its level, or -1."""
     if at < 0:
@@ -167,7 +167,7 @@ def best_level(core: Core, book: int) -> int:
     return int(core.books[book].best)
 
 
-@kernel
+@part
 def compact(core: Core, book: int) -> None:
     """Take empty levels out of the overflow. Only after the changes were drained."""
     if core.books[book].emptied == 0:

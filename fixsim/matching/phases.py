@@ -7,12 +7,14 @@ wait for continuous trading.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from fixsim.matching.crossing import settle
-from fixsim.matching.kernel import cold, kernel
-from fixsim.matching.layout import NOTHING, SPARE, Code, Core, Flag, S
+from fixsim.matching.kernel import kernel, part
+from fixsim.matching.layout import NOTHING, SPARE, ZERO, Code, Core, Flag, S
 from fixsim.matching.levels import better, overflow_below, sign_of, window_below
 from fixsim.matching.resting import reduce
 from fixsim.matching.terms import FillFlag, Reason
@@ -22,12 +24,13 @@ _DIMS, _SHUT, _BANDS = int(S.DIMS), int(S.SHUT), int(S.BANDS)
 _FILLS, _NOTES, _OWN = int(S.FILLS), int(S.NOTES), int(S.OWN)
 _AT_MARKET = int(Flag.AT_MARKET)
 _WAITS = int(Flag.PEGGED) | int(Flag.MIN)
-_IN_AUCTION, _REASON = int(FillFlag.AUCTION), int(Reason.AUCTION)
+_IN_AUCTION: Any = np.int64(FillFlag.AUCTION)
+_REASON = int(Reason.AUCTION)
 _OK, _CROSSED = int(Code.OK), int(Code.CROSSED)
 _FILLS_FULL, _NOTES_FULL = int(Code.FILLS_FULL), int(Code.NOTES_FULL)
 
 
-@cold
+@kernel
 def set_phase(core: Core, venue: int, phase: int, now_ns: int) -> int:
     """Put a venue into a phase: a code. Orders stay; pegs follow the touch of the venues open now."""
     entry = core.venues[venue]
@@ -44,7 +47,7 @@ def set_phase(core: Core, venue: int, phase: int, now_ns: int) -> int:
     return _OK
 
 
-@kernel
+@part
 def _crossed(core: Core, venue: int) -> bool:
     """Whether displayed orders cross, or market orders wait."""
     bid, ask = core.books[2 * venue].best, core.books[2 * venue + 1].best
@@ -59,7 +62,7 @@ def _crossed(core: Core, venue: int) -> bool:
     return False
 
 
-@cold
+@kernel
 def set_bands(core: Core, venue: int, low_px: int, high_px: int) -> None:
     """Price bands from now on; 0, 0: none."""
     entry = core.venues[venue]
@@ -67,7 +70,7 @@ def set_bands(core: Core, venue: int, low_px: int, high_px: int) -> None:
     entry.low_px, entry.high_px = low_px, high_px
 
 
-@cold
+@kernel
 def interest(core: Core, book: int, px: NDArray[np.int64], qty: NDArray[np.int64]) -> int:
     """Write price (0: at market) and lots, reserves too, of every order that an auction takes; how many."""
     n = 0
@@ -97,7 +100,7 @@ def interest(core: Core, book: int, px: NDArray[np.int64], qty: NDArray[np.int64
     return n
 
 
-@kernel
+@part
 def _foremost(core: Core, book: int) -> int:
     """The order of a book that an auction takes next, -1 for none."""
     found, best = -1, NOTHING
@@ -114,7 +117,7 @@ def _foremost(core: Core, book: int) -> int:
     return int(found)
 
 
-@cold
+@kernel
 def uncross(core: Core, venue: int, px: int, qty: int, now_ns: int) -> int:
     """Trade `qty` lots at `px` and cancel the market orders that are left: a code."""
     most = core.books[2 * venue].pieces + core.books[2 * venue + 1].pieces
@@ -130,7 +133,7 @@ def uncross(core: Core, venue: int, px: int, qty: int, now_ns: int) -> int:
         lots = min(qty, core.orders[maker].leaves, coming.leaves)
         qty -= lots
         left = coming.leaves + coming.reserve - lots
-        record(core, maker, px, lots, coming.key, left, 0, now_ns, _IN_AUCTION)
+        record(core, maker, px, lots, coming.key, left, ZERO, now_ns, _IN_AUCTION)
         reduce(core, maker, lots)
         reduce(core, taker, lots)
     for book in range(2 * venue, 2 * venue + 2):

@@ -14,7 +14,7 @@ from typing import Any
 
 from fixsim.matching.crossing import settle
 from fixsim.matching.dim import take_reference
-from fixsim.matching.kernel import kernel
+from fixsim.matching.kernel import kernel, part
 from fixsim.matching.layout import SPARE, Code, Core, EventKind, Records, S
 from fixsim.matching.levels import has_room
 from fixsim.matching.resting import rest, venue_of
@@ -64,7 +64,7 @@ def load(core: Core, opening: Records) -> tuple[int, int]:
     return _OK, n
 
 
-@kernel
+@part
 def feed(core: Core, event: Any) -> int:
     """One EVENT record: a code."""
     ordinal = event.ordinal
@@ -93,7 +93,7 @@ def feed(core: Core, event: Any) -> int:
     return _OK
 
 
-@kernel
+@part
 def _arrive(core: Core, event: Any) -> int:
     """A recorded limit or market order: a code."""
     ordinal = event.ordinal

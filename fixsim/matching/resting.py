@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fixsim.matching.kernel import cold, kernel
+from fixsim.matching.kernel import aside, kernel, part
 from fixsim.matching.layout import Core, Flag, S
 from fixsim.matching.levels import occupied, open_level, touch, vacated
 
@@ -35,11 +35,17 @@ def venue_of(ordinal: int, venues: int) -> int:
     return int(mix(ordinal) % venues) if venues > 1 else 0
 
 
-@kernel
+@part
+def _home(key: int, mask: int) -> int:
+    """Where a participant's key belongs: eight keys that follow each other share a cache line."""
+    return int(((mix(-key >> 3) << 3) + (-key & 7)) & mask)
+
+
+@part
 def _probe(core: Core, key: int) -> int:
     """Where `key` is in the participants' table, or the empty place where it would go."""
     mask = core.own_key.shape[0] - 1
-    at = mix(-key) & mask
+    at = _home(key, mask)
     while core.own_key[at] != 0 and core.own_key[at] != key:
         at = (at + 1) & mask
     return int(at)
@@ -54,7 +60,7 @@ def slot_of(core: Core, key: int) -> int:
     return int(core.own_slot[at]) if core.own_key[at] == key else -1
 
 
-@kernel
+@part
 def _index(core: Core, key: int, slot: int) -> None:
     if key >= 0:
         core.recorded[key] = slot + 1
@@ -65,7 +71,7 @@ def _index(core: Core, key: int, slot: int) -> None:
     core.state[_OWN] += 1
 
 
-@cold
+@aside
 def _forget_own(core: Core, key: int) -> None:
     mask = core.own_key.shape[0] - 1
     hole = _probe(core, key)
@@ -74,7 +80,7 @@ def _forget_own(core: Core, key: int) -> None:
         at = (at + 1) & mask
         if core.own_key[at] == 0:
             break
-        home = mix(-core.own_key[at]) & mask
+        home = _home(core.own_key[at], mask)
         if ((at - home) & mask) >= ((at - hole) & mask):
             core.own_key[hole] = core.own_key[at]
             core.own_slot[hole] = core.own_slot[at]
@@ -83,7 +89,7 @@ def _forget_own(core: Core, key: int) -> None:
     core.state[_OWN] -= 1
 
 
-@kernel
+@part
 def take_slot(core: Core, book: int, key: int, px: int, qty: int) -> int:
     """A slot for a new order, in no queue yet. The caller has checked that one is free."""
     core.state[_FREE] -= 1
@@ -96,7 +102,7 @@ def take_slot(core: Core, book: int, key: int, px: int, qty: int) -> int:
     return int(slot)
 
 
-@kernel
+@part
 def _release(core: Core, slot: int) -> None:
     """The order is in no queue any more: its key and its slot are free."""
     order = core.orders[slot]
@@ -109,7 +115,7 @@ def _release(core: Core, slot: int) -> None:
     core.state[_FREE] += 1
 
 
-@kernel
+@part
 def join(core: Core, slot: int) -> None:
     """Put what an order shows at the end of the queue of its price, as if it came now."""
     order = core.orders[slot]
@@ -133,7 +139,7 @@ def join(core: Core, slot: int) -> None:
     core.books[book].live += 1
 
 
-@kernel
+@part
 def _leave(core: Core, slot: int) -> None:
     """Out of the queue; what the order still shows leaves the level's total. The level has been touched."""
     order = core.orders[slot]
@@ -153,7 +159,7 @@ def _leave(core: Core, slot: int) -> None:
     core.books[order.book].live -= 1
 
 
-@cold
+@aside
 def conceal(core: Core, slot: int) -> None:
     """Put an order at the end of its book's list of dim ones, as if it came now."""
     order = core.orders[slot]
@@ -170,7 +176,7 @@ def conceal(core: Core, slot: int) -> None:
     core.state[_DIMS] += 1
 
 
-@cold
+@aside
 def _uncover(core: Core, slot: int) -> None:
     """Out of the list of dim orders."""
     order = core.orders[slot]
@@ -187,7 +193,7 @@ def _uncover(core: Core, slot: int) -> None:
     core.state[_DIMS] -= 1
 
 
-@kernel
+@part
 def rest(core: Core, book: int, key: int, px: int, qty: int) -> int:
     """Put a displayed order at the end of its price's queue: its slot. The caller has checked the room."""
     slot = take_slot(core, book, key, px, qty)
@@ -195,7 +201,7 @@ def rest(core: Core, book: int, key: int, px: int, qty: int) -> int:
     return slot
 
 
-@kernel
+@part
 def remove(core: Core, slot: int) -> None:
     """Take all of an order out of the book, its reserve too."""
     order = core.orders[slot]
@@ -207,7 +213,7 @@ def remove(core: Core, slot: int) -> None:
     _release(core, slot)
 
 
-@cold
+@aside
 def _remove_special(core: Core, slot: int) -> None:
     order = core.orders[slot]
     cut_reserve(core, slot, order.reserve)
@@ -219,7 +225,7 @@ def _remove_special(core: Core, slot: int) -> None:
     _release(core, slot)
 
 
-@kernel
+@part
 def reduce(core: Core, slot: int, qty: int) -> None:
     """Take `qty` off what an order shows, where it stands. With nothing left it leaves.
 
@@ -237,7 +243,7 @@ def reduce(core: Core, slot: int, qty: int) -> None:
         _release(core, slot)
 
 
-@cold
+@aside
 def _reduce_special(core: Core, slot: int, qty: int) -> None:
     order = core.orders[slot]
     order.leaves -= qty
@@ -260,7 +266,7 @@ def _reduce_special(core: Core, slot: int, qty: int) -> None:
     join(core, slot)
 
 
-@kernel
+@part
 def cut_reserve(core: Core, slot: int, qty: int) -> None:
     """Take `qty` out of an iceberg's reserve, and what that could still fill out of its book's count."""
     if qty == 0:
@@ -271,7 +277,7 @@ def cut_reserve(core: Core, slot: int, qty: int) -> None:
     core.books[order.book].pieces -= before - pieces(order.reserve, core.terms[slot].display_qty)
 
 
-@kernel
+@part
 def pieces(reserve: int, display_qty: int) -> int:
     """In how many pieces a reserve is shown."""
     return (reserve + display_qty - 1) // display_qty

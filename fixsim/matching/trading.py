@@ -8,8 +8,8 @@ not in CONTINUOUS are passed by. What does not fit is refused before anything ch
 from __future__ import annotations
 
 from fixsim.matching.dim import best_dim, dim_px
-from fixsim.matching.kernel import cold, kernel
-from fixsim.matching.layout import NOTHING, Code, Core, Flag, S
+from fixsim.matching.kernel import aside, part
+from fixsim.matching.layout import NO_FUNDS, NO_SLOT, NOTHING, WORST, ZERO, Code, Core, Flag, S
 from fixsim.matching.levels import has_room
 from fixsim.matching.resting import reduce, remove, slot_of
 from fixsim.matching.terms import FillFlag, Reason, SelfMatch
@@ -26,7 +26,7 @@ _OK, _ORDERS_FULL, _LEVELS_FULL = int(Code.OK), int(Code.ORDERS_FULL), int(Code.
 _OWN_FULL, _FILLS_FULL, _NOTES_FULL = int(Code.OWN_FULL), int(Code.FILLS_FULL), int(Code.NOTES_FULL)
 
 
-@kernel
+@part
 def crosses(core: Core, first: int, last: int, sign: int, limit: int) -> bool:
     """Whether a limit (sign * px, SPARE for none) reaches a displayed order of venues first to last - 1."""
     side = 1 if sign > 0 else 0
@@ -36,7 +36,7 @@ def crosses(core: Core, first: int, last: int, sign: int, limit: int) -> bool:
     return bool(best >= -limit)
 
 
-@kernel
+@part
 def fills_fit(core: Core, first: int, last: int, sign: int) -> bool:
     """Whether a fill with every order opposite could be recorded."""
     side = 1 if sign > 0 else 0
@@ -46,7 +46,7 @@ def fills_fit(core: Core, first: int, last: int, sign: int) -> bool:
     return bool(core.fills.shape[0] - core.state[_FILLS] >= most)
 
 
-@cold
+@aside
 def aftermath_fits(core: Core, more: int) -> int:
     """Whether what could follow where dim orders rest can be recorded; `more` for the incoming order."""
     most = more
@@ -59,7 +59,7 @@ def aftermath_fits(core: Core, more: int) -> int:
     return _OK
 
 
-@kernel
+@part
 def place_fits(core: Core, home: int, key: int, sign: int, px: int) -> int:
     """Whether a displayed order could rest."""
     if core.state[_FREE] == 0:
@@ -71,7 +71,7 @@ def place_fits(core: Core, home: int, key: int, sign: int, px: int) -> int:
     return _OK
 
 
-@kernel
+@part
 def room(core: Core, first: int, last: int, home: int, key: int, sign: int, px: int, rests: bool) -> int:
     """Whether what an order could cause fits: fills with every order opposite, its own place in the book."""
     if not fills_fit(core, first, last, sign):
@@ -79,7 +79,7 @@ def room(core: Core, first: int, last: int, home: int, key: int, sign: int, px: 
     return place_fits(core, home, key, sign, px) if rests else _OK
 
 
-@kernel
+@part
 def record(
     core: Core, maker: int, px: int, lots: int, key: int, leaves: int, sign: int, now_ns: int, flags: int
 ) -> None:
@@ -103,7 +103,7 @@ def record(
     core.state[_MATCHES] += 1
 
 
-@cold
+@aside
 def note(core: Core, key: int, lots: int, venue: int, reason: int, now_ns: int) -> None:
     """Write that the market cancelled what was left of an order."""
     at = core.state[_NOTES]
@@ -113,7 +113,7 @@ def note(core: Core, key: int, lots: int, venue: int, reason: int, now_ns: int) 
     core.state[_NOTES] = at + 1
 
 
-@cold
+@aside
 def strike(core: Core, slot: int, reason: int, now_ns: int) -> None:
     """The market cancels a resting order."""
     order = core.orders[slot]
@@ -121,7 +121,7 @@ def strike(core: Core, slot: int, reason: int, now_ns: int) -> None:
     remove(core, slot)
 
 
-@kernel
+@part
 def match(
     core: Core,
     first: int,
@@ -142,9 +142,9 @@ def match(
     """
     by_funds = core.state[_FUNDS] >= 0
     dims, shut = core.state[_DIMS] > 0, core.state[_SHUT] > 0
-    side = 1 if sign > 0 else 0
+    side = ZERO + 1 if sign > 0 else ZERO
     while qty > 0:
-        maker, best, arrival = -1, NOTHING, 0
+        maker, best, arrival = NO_SLOT, WORST, ZERO
         for venue in range(first, last):
             book = core.books[2 * venue + side]
             if book.best_key < best or book.best_key < -limit or (shut and core.venues[venue].phase != 0):
@@ -153,8 +153,8 @@ def match(
             if maker < 0 or book.best_key > best or core.orders[head].arrival < arrival:
                 maker, best, arrival = head, book.best_key, core.orders[head].arrival
         if dims:
-            funds = core.state[_FUNDS] if by_funds else -1
-            hidden = best_dim(core, first, last, side, -limit, best, qty, funds, key < 0)
+            funds = core.state[_FUNDS] if by_funds else NO_FUNDS
+            hidden = best_dim(core, first, last, side, -limit, best, qty, funds, key)
             maker = hidden if hidden >= 0 else maker
         if maker < 0:
             break
@@ -173,19 +173,19 @@ def match(
                 break
             core.state[_FUNDS] -= lots * px
         qty -= lots
-        record(core, maker, px, lots, key, -1 if by_funds else qty, sign, now_ns, 0)
+        record(core, maker, px, lots, key, NO_FUNDS if by_funds else qty, sign, now_ns, ZERO)
         reduce(core, maker, lots)
     return qty, False
 
 
-@kernel
+@aside
 def sweep(core: Core, first: int, last: int, key: int, sign: int, limit: int, qty: int, now_ns: int) -> int:
     """`match` for an order of no group: what is left of `qty`."""
-    left, _ = match(core, first, last, key, sign, limit, qty, now_ns, 0, 0)
+    left, _ = match(core, first, last, key, sign, limit, qty, now_ns, ZERO, ZERO)
     return left
 
 
-@kernel
+@part
 def cancel(core: Core, key: int) -> int:
     """Remove an order; the lots that were left of it, 0 if it does not rest."""
     slot = slot_of(core, key)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fixsim.matching.kernel import kernel
+from fixsim.matching.kernel import kernel, part
 from fixsim.matching.layout import Core, Records, S
 from fixsim.matching.levels import better, compact, overflow_below, sign_of, window_below
 
@@ -85,7 +85,7 @@ def special(core: Core, book: int, out: Records) -> int:
     return n
 
 
-@kernel
+@part
 def _write(core: Core, slot: int, row: Any) -> None:
     order, terms = core.orders[slot], core.terms[slot]
     row.key, row.px, row.leaves, row.reserve = order.key, order.px, order.leaves, order.reserve

@@ -20,9 +20,12 @@ import structlog
 import typer
 from pydantic import ValidationError
 
+from fixsim.admincli import admin_app
+from fixsim.admincli import faults as faults_command
 from fixsim.bench.cli import bench as bench_command
 from fixsim.demo.cli import demo as demo_command
 from fixsim.desk import Block
+from fixsim.faults import Script, load_script
 from fixsim.flow.cli import flow_app
 from fixsim.lockstep import LockstepError
 from fixsim.realism.cli import realism as realism_command
@@ -80,6 +83,10 @@ def serve(
         Path | None,
         typer.Option("--ready", metavar="FILE", help="Write the ports there, as JSON, once they are open."),
     ] = None,
+    faults: Annotated[
+        Path | None,
+        typer.Option("--faults", metavar="FILE", help="A fault script, instead of the settings' own."),
+    ] = None,
 ) -> None:
     """Run the venues until the tape ends. SIGTERM or Ctrl-C stops them in order, and the record is whole.
 
@@ -94,10 +101,11 @@ def serve(
     listed = {symbol: load_recording(place) for symbol, place in listed_tapes(loaded, settings).items()}
     for symbol, other in listed.items():
         refuse_listed_tape(loaded, symbol, other, settings)
+    script = _script(loaded, settings, faults)
     path = record or Path(loaded.record)
     with path.open("a", encoding="ascii", buffering=1) as file:
         _only_writer(file, path)
-        _run(run_venues(loaded, tape, file, listed=listed, listening=_announce(ready)))
+        _run(run_venues(loaded, tape, file, listed=listed, listening=_announce(ready), faults=script))
 
 
 @app.command()
@@ -189,6 +197,8 @@ def _seconds(option: str, value: float) -> int:
 app.command("demo")(demo_command)
 app.command("bench")(bench_command)
 app.add_typer(flow_app, name="flow")
+app.add_typer(admin_app, name="admin")
+app.command("faults")(faults_command)
 app.command("realism")(realism_command)
 
 
@@ -203,6 +213,13 @@ def _changed(settings: Settings, mode: str | None, speed: float | None, seed: in
         rule = fault["msg"].removeprefix("Value error, ")
         raise SettingsError(f"--mode, --speed = {mode}, {speed}: {rule}") from None
     return settings.model_copy(update={"clock": changed, "seed": settings.seed if seed is None else seed})
+
+
+def _script(settings: Settings, settings_path: Path, asked: Path | None) -> tuple[str, Script] | None:
+    """The fault script to start with, and its name."""
+    if asked is None and settings.faults is not None:
+        asked = settings_path.parent / settings.faults.script
+    return None if asked is None else (asked.name, load_script(asked))
 
 
 def _only_writer(file: TextIO, path: Path) -> None:

@@ -285,6 +285,10 @@ class Exchange:
                     place = self.venues[venue]
                     self._report(place, place.happened(happened, at_ns), at_ns)
 
+    def market_ns(self, now_ns: int) -> int:
+        """The market's time at a moment of the caller's clock."""
+        return self._pace.market_ns(now_ns)
+
     # -- the venue's own acts ---------------------------------------------------------------------
 
     def inject(self, script: Script, now_ns: int, name: str = "script") -> None:

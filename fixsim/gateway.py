@@ -173,6 +173,10 @@ class Gateway:
         self._conns.pop(conn, None)
         self.hangups.append(conn)
 
+    def logged_on(self) -> list[tuple[str, str]]:
+        """The sessions that are logged on now: (venue, client), in the settings' order."""
+        return [key for key, door in self._doors.items() if door.session.is_logged_on]
+
     # -- time -------------------------------------------------------------------------------------
 
     def deadline_ns(self) -> int | None:

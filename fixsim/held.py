@@ -9,8 +9,9 @@ answers.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
+from fixsim.console import Answer
 from fixsim.lockstep import LockstepError
 from fixsim.ports import Venues
 from router.fix.codec import Garbled, Message
@@ -75,6 +76,10 @@ class Held:
     def advance(self, now_ns: int) -> None:
         self._gateway.advance(now_ns)
         self._flush()
+
+    def at_once(self, do: Callable[[int], Answer]) -> Answer:
+        """What an operator does, at the moment where time stands; what it makes leaves when it next moves."""
+        return do(self._gateway.exchange.now_ns)
 
     def deadline_ns(self) -> int | None:
         return self._gateway.deadline_ns()

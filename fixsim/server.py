@@ -10,11 +10,15 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import IO, Any
 
 import structlog
 
+from fixsim.adminsocket import AdminServer
+from fixsim.console import Answer, Console
 from fixsim.exchange import Exchange
+from fixsim.faults import Script
 from fixsim.gateway import Gateway
 from fixsim.held import Held
 from fixsim.lockstep import Coordinator
@@ -23,6 +27,7 @@ from fixsim.settings import Settings
 from fixsim.tape import Tape
 from fixsim.tape.partial import PartialTape
 from fixsim.wallclock import WallClock
+from risk.errors import SettingsError
 from router.clock import Clock, SystemClock
 from router.link import Network, TcpNetwork
 
@@ -38,10 +43,12 @@ async def serve(
     clock: Clock | None = None,
     network: Network | None = None,
     listening: Callable[[dict[str, int]], object] = lambda ports: None,
+    faults: tuple[str, Script] | None = None,
 ) -> None:
     """Run the exchange from the tape's start to its end; `listening` gets the open ports ("clock" too).
 
-    `listed` are the further instruments' tapes, by symbol.
+    `listed` are the further instruments' tapes, by symbol; `faults` a script and its name, at work from the
+    start.
 
     Cancelling it is a clean stop: participants are told, and the record gets its last line.
     """
@@ -49,9 +56,14 @@ async def serve(
     clock = clock or SystemClock()
     wall: dict[str, Any] = {} if lockstep else {"origin_ns": clock.now_ns(), "speed": settings.clock.speed}
     exchange = Exchange(settings, tape, record.write, listed=listed, **wall)
+    if faults is not None:
+        _inject(exchange, *faults)
     venues = Venues(settings, Gateway(settings, exchange), network or TcpNetwork())
     owner = Held(venues) if lockstep else WallClock(venues, clock)
+    admin = _admin(settings, venues.gateway, owner)
     try:
+        if admin is not None:
+            await admin.start()
         await venues.listen(owner.make_link)
         gc.collect()
         gc.freeze()
@@ -63,10 +75,30 @@ async def serve(
                 settings, exchange, owner, lambda port: listening({**venues.ports, "clock": port})
             )
     finally:
+        if admin is not None:
+            admin.close()
         owner.close()
         venues.close()
         exchange.finish(exchange.now_ns)
         record.flush()
+
+
+def _inject(exchange: Exchange, name: str, script: Script) -> None:
+    try:
+        exchange.inject(script, exchange.now_ns, name)
+    except ValueError as refused:
+        raise SettingsError(str(refused)) from None
+
+
+def _admin(settings: Settings, gateway: Gateway, owner: Held | WallClock) -> AdminServer | None:
+    """The admin console, if the settings have one."""
+    if settings.admin is None:
+        return None
+    console = Console(gateway)
+    handle: Callable[[object], Answer] = lambda asked: owner.at_once(  # noqa: E731
+        lambda now_ns: console.handle(asked, now_ns)
+    )
+    return AdminServer(Path(settings.admin.socket), handle)
 
 
 async def _keep_time(

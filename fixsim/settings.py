@@ -218,6 +218,18 @@ class Impact(_Frozen):
         return self
 
 
+class Faults(_Frozen):
+    """The fault script that is at work from the start: a file beside the settings; see fixsim.faults."""
+
+    script: Annotated[str, Field(min_length=1)]
+
+
+class Admin(_Frozen):
+    """Where the admin console listens: a unix socket, in the working directory; see fixsim.console."""
+
+    socket: Annotated[str, Field(min_length=1)]
+
+
 class Session(_Frozen):
     """The acceptors' FIX session settings."""
 
@@ -255,6 +267,8 @@ class Settings(_Frozen):
     listing: Annotated[tuple[Listed, ...], Field(max_length=63, strict=False)] = ()
     impact: Impact | None = None
     """Of the first instrument, where its market is a recording's."""
+    faults: Faults | None = None
+    admin: Admin | None = None
 
     @model_validator(mode="after")
     def _venues_are_distinct(self) -> Self:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
+from fixsim.console import Answer
 from fixsim.ports import Venues
 from router.clock import Clock
 from router.link import Link
@@ -56,6 +58,15 @@ class WallClock:
         end_ns = self._gateway.exchange.end_ns
         due_ns = min(end_ns, self._gateway.deadline_ns() or end_ns)
         self._timer = asyncio.get_running_loop().call_later(max(0, due_ns - now_ns) / 1e9, self._turn)
+
+    def at_once(self, do: Callable[[int], Answer]) -> Answer:
+        """What an operator does, now: behind everything that is due, and what it makes leaves at once."""
+        now_ns = self._clock.now_ns()
+        self._gateway.advance(now_ns)
+        try:
+            return do(now_ns)
+        finally:
+            self._turn()
 
     async def run(self) -> None:
         """Until the tape's end. Sessions are logged out then, and given a moment to say so."""

@@ -90,6 +90,7 @@ def _cut_peaks(figure: go.Figure, drawn: Histograms, names: dict[str, str]) -> N
             yanchor="top",
             showarrow=False,
             font={"size": 11, "color": MUTED},
+            bgcolor="rgba(255,255,255,0.9)",
         )
 
 
@@ -213,8 +214,8 @@ def metaorder_law(study: Study) -> go.Figure:
         x = np.geomspace(paths.shares[0] / 1.2, paths.shares[-1] * 1.2, 40)
         _law_line(figure, x, factor, exponent, f"exponent {exponent:.2f}", COLOURS[market], _DASH[market])
         if market == "generated":
-            middle = float(np.exp(np.log(paths.shares).mean()))
-            _law_line(figure, x, factor * middle ** (exponent - 0.5), 0.5, "square root", MUTED, "dash")
+            largest = float(paths.shares[-1])
+            _law_line(figure, x, factor * largest ** (exponent - 0.5), 0.5, "square root", MUTED, "dash")
     figure.update_xaxes(title_text="Metaorder's size Q / V", tickformat="~%")
     figure.update_yaxes(title_text="Peak impact (σ)", rangemode="tozero")
     return figure

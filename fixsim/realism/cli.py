@@ -42,7 +42,7 @@ def realism(
     seed: Seed = 1,
     draws: Draws = 400,
     levels: Levels = 10,
-    metaorders: Seeds = 48,
+    metaorders: Seeds = 192,
 ) -> None:
     """Compare a generated market with a tape, and both with zero intelligence, statistic by statistic.
 

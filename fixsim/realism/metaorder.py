@@ -44,7 +44,7 @@ class Experiment:
     children: int = 30
     shares: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2, 0.4)
     """Q / V of each size tried."""
-    seeds: int = 48
+    seeds: int = 192
     warm_up_s: float = 300.0
     draws: int = 400
 
@@ -157,15 +157,15 @@ def _mid(source: Source, last: float) -> float:
 def law(paths: Paths, picks: NDArray[np.int64] | None = None) -> tuple[float, float, float]:
     """Exponent and factor of peak impact over sigma against Q / V, and the share left at the end.
 
-    The fit is `impact.fit` to all runs; the share is of all sizes together; nan where the mean peak is not
-    above zero. `picks` are the seeds to read, for the bootstrap.
+    The fit is `impact.fit` to all runs; the share is of the largest size, which stands out best from noise;
+    nan where its mean peak is not above zero. `picks` are the seeds to read, for the bootstrap.
     """
     peak, left = (x if picks is None else x[:, picks] for x in (paths.peak, paths.left))
-    if paths.sigma <= 0 or peak.mean() <= 0:
+    if paths.sigma <= 0 or peak[-1].mean() <= 0:
         return np.nan, np.nan, np.nan
     share = np.repeat(paths.shares, peak.shape[1])
     fitted = fit(np.stack((share, peak.ravel() / paths.sigma), axis=1))
-    return fitted.exponent, fitted.factor, float(left.mean() / peak.mean())
+    return fitted.exponent, fitted.factor, float(left[-1].mean() / peak[-1].mean())
 
 
 def figures(paths: Paths, draws: int, rng: np.random.Generator) -> tuple[Figure, Figure, Figure]:

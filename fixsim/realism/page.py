@@ -58,7 +58,7 @@ def _counts(study: Study) -> str:
     items = [
         ("fail", study.count(Verdict.FAIL), "fail"),
         ("pass", study.count(Verdict.PASS), "pass"),
-        ("open", study.count(Verdict.OPEN), "left open by the tape"),
+        ("open", study.count(Verdict.OPEN), "left open"),
     ]
     listed = "".join(
         f'<li class="{key}"><b>{n}</b><span>{escape(text)}</span></li>' for key, n, text in items
@@ -145,7 +145,7 @@ def _path_text(study: Study) -> str:
     note = f" {paths.unfilled:.1%} of the lots sent found nothing to trade with." if paths.unfilled else ""
     return (
         f"{study.markets['generated'].name}: mean over {paths.impact.shape[1]} seeds of the mid less the same"
-        f" seed's without the metaorder. Share of the peak left at the end: {left}.{note}"
+        f" seed's without the metaorder. Of the largest, share of the peak left at the end: {left}.{note}"
     )
 
 

@@ -38,7 +38,7 @@ class Options:
     seed: int = 1
     draws: int = 400
     levels: int = 10
-    metaorders: int = 48
+    metaorders: int = 192
 
     @property
     def command(self) -> str:

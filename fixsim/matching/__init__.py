@@ -2,6 +2,7 @@
 
 from fixsim.matching.answers import Counts, Submitted, Touch
 from fixsim.matching.auction import Auction
+from fixsim.matching.capacity import SMALL, Capacity
 from fixsim.matching.errors import (
     BookFull,
     DuplicateOrder,
@@ -12,7 +13,7 @@ from fixsim.matching.errors import (
     WouldTake,
     WrongPhase,
 )
-from fixsim.matching.layout import SMALL, Capacity, EventKind
+from fixsim.matching.layout import EventKind
 from fixsim.matching.market import Market
 from fixsim.matching.resting import venue_of
 from fixsim.matching.terms import FillFlag, Kind, Op, Peg, Phase, Reason, Rules, SelfMatch, Terms

@@ -13,7 +13,6 @@ layout.py. Participants' keys are below 0 and, while the order rests, belong to 
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,30 +21,14 @@ from numpy.typing import NDArray
 from fixsim.matching import commands as _commands
 from fixsim.matching import phases as _phases
 from fixsim.matching import replay as _replay
-from fixsim.matching import view as _view
-from fixsim.matching.answers import Counts, Submitted, Touch
+from fixsim.matching.answers import Submitted
 from fixsim.matching.auction import Auction, clear
+from fixsim.matching.bookview import BookView
+from fixsim.matching.capacity import Capacity, allocate
 from fixsim.matching.errors import MatchingError, UnknownOrder, WrongPhase
-from fixsim.matching.layout import (
-    CHANGE,
-    COMMAND,
-    EVENT,
-    MAX_PX,
-    RESTING,
-    RESULT,
-    SPECIAL,
-    TRADE,
-    Capacity,
-    Core,
-    Records,
-    S,
-    allocate,
-    memory_bytes,
-)
-from fixsim.matching.levels import best_level as _best_level
+from fixsim.matching.layout import COMMAND, EVENT, MAX_PX, RESULT, Records, S
 from fixsim.matching.refusals import refusal
-from fixsim.matching.resting import slot_of as _slot_of
-from fixsim.matching.shift import Response, absorb, engage
+from fixsim.matching.shift import Response, engage
 from fixsim.matching.terms import PLAIN, Kind, Op, Phase, Rules, Terms
 
 if TYPE_CHECKING:
@@ -54,7 +37,7 @@ if TYPE_CHECKING:
 _END_OF_TIME = (1 << 63) - 1
 
 
-class Market:
+class Market(BookView):
     """See the module. `venues` lit venues share one time-ordered recording, which may be empty."""
 
     def __init__(
@@ -70,16 +53,12 @@ class Market:
     ) -> None:
         if venues < 1:
             raise MatchingError(f"venues {venues} is not positive")
-        self.venues = venues
-        self.capacity = capacity or Capacity()
+        capacity = capacity or Capacity()
         self.rules = rules or Rules()
-        self._core = allocate(venues, centre_px, self.capacity, self.rules)
-        if impact is not None:
-            self._core = engage(self._core, impact)
+        core = allocate(venues, centre_px, capacity, self.rules)
+        super().__init__(venues, capacity, core if impact is None else engage(core, impact))
         self._events = np.zeros(0, EVENT) if events is None else np.ascontiguousarray(events)
         self._command, self._result = np.zeros(1, COMMAND), np.zeros(1, RESULT)
-        self._trades_taken = 0
-        self._trades_dropped = 0
         if opening is not None:
             code, _ = _replay.load(self._core, np.ascontiguousarray(opening))
             if code:
@@ -284,138 +263,3 @@ class Market:
         if not 0 <= venue < self.venues:
             raise MatchingError(f"venue {venue} is not one of 0 to {self.venues - 1}")
         return venue
-
-    # One order
-
-    def leaves(self, key: int) -> int:
-        """Lots that rest of an order, recorded or not, its reserve too; 0 if it does not rest."""
-        if key >= self.capacity.recorded:
-            return 0
-        slot = int(_slot_of(self._core, key))
-        return int(self._core.orders["leaves"][slot] + self._core.orders["reserve"][slot]) if slot >= 0 else 0
-
-    def queue_ahead(self, key: int) -> int:
-        """Displayed lots that stand before a displayed order at its price and venue."""
-        slot = int(_slot_of(self._core, key)) if key < self.capacity.recorded else -1
-        if slot < 0:
-            raise UnknownOrder(f"order {key} does not rest")
-        if self._core.orders["level"][slot] < 0:
-            raise MatchingError(f"order {key} is not displayed: it stands in no queue")
-        total = 0
-        at = int(self._core.orders["prev"][slot])
-        while at >= 0:
-            total += int(self._core.orders["leaves"][at])
-            at = int(self._core.orders["prev"][at])
-        return total
-
-    # What happened
-
-    def fills(self) -> Records:
-        """FILL records since the last call, of all venues, in order."""
-        n = int(self._core.state[S.FILLS])
-        if self._core.state[S.IMPACT]:
-            absorb(self._core)
-        self._core.state[[S.FILLS, S.ABSORBED]] = 0
-        return self._core.fills[:n].copy()
-
-    def notes(self) -> Records:
-        """NOTE records since the last call: orders, or rests of them, that the market itself cancelled.
-
-        `after_fill` is how many of the fills since the last fills() came before.
-        """
-        n = int(self._core.state[S.NOTES])
-        self._core.state[S.NOTES] = 0
-        return self._core.notes[:n].copy()
-
-    def changes(self) -> Records:
-        """CHANGE records: each level whose total differs from the last call, in the order first touched.
-
-        `before` 0 is a new level, `qty` 0 one that is gone.
-        """
-        out = np.zeros(int(self._core.state[S.TOUCHED]), CHANGE)
-        n = int(_view.drain_changes(self._core, out)) if len(out) else 0
-        return out[:n]
-
-    def trades(self) -> Records:
-        """TRADE records since the last call, for display: the newest Capacity.trades of them."""
-        total = int(self._core.state[S.TRADES])
-        ring = self._core.trades
-        first = max(self._trades_taken, total - len(ring))
-        self._trades_dropped += first - self._trades_taken
-        self._trades_taken = total
-        out: Records = ring[np.arange(first, total) % len(ring)] if total > first else np.zeros(0, TRADE)
-        return out
-
-    # What there is
-
-    def best(self, venue: int) -> Touch:
-        """The touch of a venue."""
-        bid, ask = int(_best_level(self._core, 2 * venue)), int(_best_level(self._core, 2 * venue + 1))
-        px, qty = self._core.levels["px"], self._core.levels["qty"]
-        return Touch(
-            int(px[bid]) if bid >= 0 else 0,
-            int(qty[bid]) if bid >= 0 else 0,
-            int(px[ask]) if ask >= 0 else 0,
-            int(qty[ask]) if ask >= 0 else 0,
-        )
-
-    def depth(
-        self, venue: int, sign: int, levels: int | None = None
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Prices and totals of the best `levels` levels (None: all) of a side of a venue, best first."""
-        book = 2 * venue + (1 if sign < 0 else 0)
-        n = int(self._core.books["live"][book])
-        n = n if levels is None else min(n, levels)
-        px, qty = np.zeros(n, np.int64), np.zeros(n, np.int64)
-        n = int(_view.depth(self._core, book, px, qty))
-        return px[:n], qty[:n]
-
-    def orders(self, venue: int) -> Records:
-        """RESTING records of a venue's displayed orders: bids, then asks, best price first, in queue order.
-
-        Of an iceberg it is what shows.
-        """
-        return np.concatenate([self._side(2 * venue), self._side(2 * venue + 1)])
-
-    def _side(self, book: int) -> Records:
-        out = np.zeros(int(self._core.books["live"][book]), RESTING)
-        _view.resting(self._core, book, out)
-        return out
-
-    def counts(self) -> Counts:
-        """Totals since the market was made."""
-        state = self._core.state
-        return Counts(
-            events=int(state[S.CURSOR]),
-            matches=int(state[S.MATCHES]),
-            cancelled=int(state[S.CANCELLED]),
-            ignored=int(state[S.IGNORED]),
-            displaced=int(state[S.DISPLACED]),
-            resting=self.capacity.orders - int(state[S.FREE]),
-            trades_dropped=self._trades_dropped,
-            dropped=int(state[S.DROPPED]),
-        )
-
-    def digest(self) -> str:
-        """Hash of every resting order in its place, with all it carries, and of what decides the future."""
-        state, rules = self._core.state, self._core.ticks
-        hashed = hashlib.blake2b(digest_size=16)
-        hashed.update(state[[S.CURSOR, S.ARRIVAL, S.MATCHES, S.NOW, S.ROUND_LOT]].tobytes())
-        hashed.update(rules.tobytes() + self._core.venues.tobytes())
-        special = np.zeros(int(state[S.OWN]), SPECIAL)
-        for venue in range(self.venues):
-            hashed.update(self.orders(venue).tobytes())
-            for book in (2 * venue, 2 * venue + 1):
-                hashed.update(special[: int(_view.special(self._core, book, special))].tobytes())
-            hashed.update(b"|")
-        return hashed.hexdigest()
-
-    @property
-    def core(self) -> Core:
-        """The arrays, for kernels that feed this market. Who has them can break it: see fixsim/flow."""
-        return self._core
-
-    @property
-    def memory_bytes(self) -> int:
-        """The market's arrays, all pages used."""
-        return memory_bytes(self._core)

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fixsim.matching import partial as _partial
+from fixsim.matching.capacity import Capacity
 from fixsim.matching.errors import MatchingError
-from fixsim.matching.layout import Capacity, Records, S
+from fixsim.matching.layout import Records, S
 from fixsim.matching.ledger import SPARE_LEVELS, L, PartialKind, allocate_ledger, anonymous_keys
 from fixsim.matching.market import Market
 from fixsim.matching.refusals import refusal

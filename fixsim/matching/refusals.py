@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from fixsim.matching.capacity import Capacity
 from fixsim.matching.errors import (
     BookFull,
     DuplicateOrder,
@@ -14,7 +15,7 @@ from fixsim.matching.errors import (
     WouldTake,
     WrongPhase,
 )
-from fixsim.matching.layout import MAX_PX, Capacity, Code
+from fixsim.matching.layout import MAX_PX, Code
 
 
 def refusal(code: int, what: str, size: Capacity, asked: Mapping[str, int]) -> MatchingError:

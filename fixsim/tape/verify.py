@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fixsim.matching.layout import Capacity, Records
+from fixsim.matching.capacity import Capacity
+from fixsim.matching.layout import Records
 from fixsim.matching.market import Market
 from fixsim.tape.format import Tape
 

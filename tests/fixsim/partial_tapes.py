@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fixsim.matching.layout import Capacity, Records
+from fixsim.matching.capacity import Capacity
+from fixsim.matching.layout import Records
 from fixsim.matching.ledger import PARTIAL, PartialKind
 from fixsim.tape.edits import load_partial
 from fixsim.tape.importers import Request

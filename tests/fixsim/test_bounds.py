@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fixsim.bounds import Bounds, Totals
 from fixsim.matching import Kind, Market, Terms
-from fixsim.matching.layout import Capacity
+from fixsim.matching.capacity import Capacity
 from fixsim.matching.partialmarket import PartialMarket
 from tests.fixsim.partial_tapes import SMALL, seen
 from tests.fixsim.test_partial import ACTIONS, BEFORE, PX, STREAMS, WINDOWS

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from fixsim.impact import Impact
 from fixsim.matching import EventKind, Kind, Market
-from fixsim.matching.layout import EVENT, Capacity
+from fixsim.matching.capacity import Capacity
+from fixsim.matching.layout import EVENT
 from fixsim.matching.shift import Response
 from tests.fixsim.partial_tapes import ADD, ENTER, TRADE, Row
 from tests.fixsim.test_partial import depth, market

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from fixsim.flow.displayed import best_px, first_at, next_px, shown
 from fixsim.matching import Capacity, EventKind
-from fixsim.matching.kernel import cold, kernel
+from fixsim.matching.kernel import aside, part
 from fixsim.matching.layout import EVENT, Code, Core, Records, S
 from fixsim.matching.replay import feed
 from fixsim.matching.resting import slot_of
@@ -88,7 +88,7 @@ def acts(capacity: Capacity, *, rows: int = 0, levels: int = 10) -> Acts:
     )
 
 
-@kernel
+@part
 def fresh(core: Core, acts: Acts) -> int:
     """An ordinal that no resting order has; there are more than orders can rest (Hands)."""
     n = core.recorded.shape[0]
@@ -101,7 +101,7 @@ def fresh(core: Core, acts: Acts) -> int:
     return int(ordinal)
 
 
-@cold
+@aside
 def keep(
     core: Core,
     acts: Acts,
@@ -134,7 +134,7 @@ def keep(
     acts.state[ROWS] = n + 1
 
 
-@kernel
+@part
 def ask(acts: Acts, kind: int, ordinal: int, sign: int, px: int, qty: int) -> None:
     """What `send` is to feed next."""
     event = acts.event[0]
@@ -142,7 +142,7 @@ def ask(acts: Acts, kind: int, ordinal: int, sign: int, px: int, qty: int) -> No
     acts.state[ASKED] = 1
 
 
-@kernel
+@part
 def ask_limit(core: Core, acts: Acts, sign: int, px: int, qty: int) -> int:
     """A limit order, by its ordinal."""
     ordinal = fresh(core, acts)
@@ -150,14 +150,14 @@ def ask_limit(core: Core, acts: Acts, sign: int, px: int, qty: int) -> int:
     return ordinal
 
 
-@kernel
+@part
 def ask_cancel(core: Core, acts: Acts, slot: int) -> None:
     """The cancel of a resting order of the flow."""
     order = core.orders[slot]
     ask(acts, _CANCEL, order.key, 1 if order.book & 1 == 0 else -1, order.px, order.leaves)
 
 
-@kernel
+@part
 def ask_market(core: Core, acts: Acts, ordinal: int, sign: int, px: int, qty: int) -> int:
     """A market order, or its next part, for what is displayed at `px`, its best price: the lots asked for.
 
@@ -171,7 +171,7 @@ def ask_market(core: Core, acts: Acts, ordinal: int, sign: int, px: int, qty: in
     return int(lots)
 
 
-@cold
+@aside
 def send(core: Core, acts: Acts, now_ns: int) -> int:
     """Feed what was asked as if it were recorded, and log it: a code. Not OK: it is still asked."""
     if acts.rows.shape[0] > 0 and acts.rows.shape[0] - acts.state[ROWS] < ACT_ROWS:
@@ -189,7 +189,7 @@ def send(core: Core, acts: Acts, now_ns: int) -> int:
     return _OK
 
 
-@cold
+@aside
 def tell(core: Core, acts: Acts, before: int, now_ns: int) -> None:
     """The rows of what was fed: its fills are those from `before` on."""
     event = acts.event[0]

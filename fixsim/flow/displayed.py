@@ -7,7 +7,7 @@ orders in it. Prices are half ticks, quantities lots.
 from __future__ import annotations
 
 from fixsim.flow.rng import Generator, below
-from fixsim.matching.kernel import kernel
+from fixsim.matching.kernel import kernel, part
 from fixsim.matching.layout import Core
 from fixsim.matching.levels import overflow_below, place, window_below
 from fixsim.matching.terms import Phase
@@ -15,13 +15,13 @@ from fixsim.matching.terms import Phase
 _CONTINUOUS = int(Phase.CONTINUOUS)
 
 
-@kernel
+@part
 def trades_now(core: Core, venue: int) -> bool:
     """Whether the venue is in continuous trading: what is displayed elsewhere cannot be had."""
     return bool(core.venues[venue].phase == _CONTINUOUS)
 
 
-@kernel
+@part
 def level_of(core: Core, book: int, px: int) -> int:
     """The level of a price, or -1 if nothing rests there."""
     key = px if book & 1 == 0 else -px
@@ -118,7 +118,7 @@ def lot_at(core: Core, sign: int, px: int, lot: int) -> int:
     return -1
 
 
-@kernel
+@part
 def first_at(core: Core, sign: int, px: int) -> int:
     """The slot of the order that a taker meets first at a price; something is displayed there."""
     side = 0 if sign > 0 else 1
@@ -132,14 +132,14 @@ def first_at(core: Core, sign: int, px: int) -> int:
     return first
 
 
-@kernel
+@part
 def any_order(core: Core, rng: Generator, sign: int, px: int) -> int:
     """The slot of the order at a price that a lot drawn at random belongs to; -1: nothing is displayed."""
     total = shown(core, sign, px)
     return lot_at(core, sign, px, below(rng, total)) if total > 0 else -1
 
 
-@kernel
+@part
 def newest_of_flow(core: Core, sign: int, px: int, everywhere: bool) -> int:
     """The slot of the flow's last order in the queue of a price, at any venue that trades; -1: none.
 

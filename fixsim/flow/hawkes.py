@@ -49,14 +49,14 @@ from fixsim.flow.queue_state import (
 )
 from fixsim.flow.rng import Generator, generator, geometric, uniform
 from fixsim.matching import SMALL, Market
-from fixsim.matching.kernel import kernel
+from fixsim.matching.kernel import kernel, part
 from fixsim.matching.layout import Code, Core
 
 _STREAM = 0x4857  # of the seed, for this flow
 _OK = int(Code.OK)
 
 
-@kernel
+@part
 def plan(rng: Generator, state: State, clock: Excitation) -> None:
     """Draw the next arrival, counted from ANCHOR."""
     wait, side = next_arrival(rng, clock)
@@ -65,7 +65,7 @@ def plan(rng: Generator, state: State, clock: Excitation) -> None:
     state.whole[SIDE] = side
 
 
-@kernel
+@part
 def open_timed(
     core: Core, acts: Acts, model: Tables, rng: Generator, state: State, clock: Excitation
 ) -> None:
@@ -95,7 +95,7 @@ def open_timed(
     open_queue_event(core, acts, whole, side, level, event, units, model.units[level])
 
 
-@kernel
+@part
 def close(core: Core, rng: Generator, state: State, clock: Excitation) -> None:
     """The event is done: when the next arrival is, and what the mid has to say to p_ref."""
     whole = state.whole

@@ -58,7 +58,7 @@ from fixsim.flow.queue_state import (
     spend,
 )
 from fixsim.flow.rng import Generator, exponential, from_shares, uniform
-from fixsim.matching.kernel import cold, kernel
+from fixsim.matching.kernel import aside, kernel, part
 from fixsim.matching.layout import MAX_PX, Code, Core
 
 _OK = int(Code.OK)
@@ -66,7 +66,7 @@ _ADDS, _CANCELS = int(QueueEvent.LIMIT), int(QueueEvent.CANCEL)
 _TRIES = 32
 
 
-@kernel
+@part
 def open_queue_event(
     core: Core, acts: Acts, whole: NDArray[np.int64], side: int, level: int, event: int, units: int, unit: int
 ) -> None:
@@ -82,7 +82,7 @@ def open_queue_event(
         whole[TAKER] = fresh(core, acts)
 
 
-@kernel
+@part
 def mark(model: Tables, rng: Generator, side: int, level: int, size: int) -> int:
     """Limit, cancel or market, at a queue whose rates do not all vanish."""
     left = uniform(rng) * model.sums[side, level, size]
@@ -96,7 +96,7 @@ def mark(model: Tables, rng: Generator, side: int, level: int, size: int) -> int
     return event
 
 
-@kernel
+@part
 def open_arrival(core: Core, acts: Acts, model: Tables, rng: Generator, state: State) -> None:
     """The event that is due: at which queue, and what."""
     left = uniform(rng) * state.real[RATE]
@@ -116,7 +116,7 @@ def open_arrival(core: Core, acts: Acts, model: Tables, rng: Generator, state: S
     open_queue_event(core, acts, state.whole, side, level, event, 1, model.units[level])
 
 
-@kernel
+@part
 def open_following(model: Tables, rng: Generator, whole: NDArray[np.int64]) -> None:
     """p_ref goes one tick towards MOVES, or stays for good."""
     up = whole[MOVES] > 0
@@ -136,7 +136,7 @@ def open_following(model: Tables, rng: Generator, whole: NDArray[np.int64]) -> N
         whole[MISSED] = REDRAW_ALL
 
 
-@cold
+@aside
 def go_on(core: Core, acts: Acts, model: Tables, rng: Generator, whole: NDArray[np.int64]) -> bool:
     """Ask for the next act of the job; False when it is done."""
     if whole[JOB] == TAKE:
@@ -169,7 +169,7 @@ def go_on(core: Core, acts: Acts, model: Tables, rng: Generator, whole: NDArray[
     return False
 
 
-@kernel
+@part
 def redraw(core: Core, acts: Acts, model: Tables, rng: Generator, whole: NDArray[np.int64]) -> bool:
     """Bring the next queue to a size drawn from the invariant distribution; False after the last.
 
@@ -210,7 +210,7 @@ def redraw(core: Core, acts: Acts, model: Tables, rng: Generator, whole: NDArray
     return False
 
 
-@kernel
+@part
 def close_following(core: Core, whole: NDArray[np.int64]) -> None:
     """p_ref has moved, or not: whether it may go on, and what mid it has seen."""
     if whole[MOVES] != 0:
@@ -221,7 +221,7 @@ def close_following(core: Core, whole: NDArray[np.int64]) -> None:
         whole[MID] = mid_now(core, whole[MID])
 
 
-@kernel
+@part
 def close(core: Core, model: Tables, rng: Generator, state: State) -> None:
     """The event is done: the next waiting time, and what the mid has to say to p_ref."""
     whole = state.whole

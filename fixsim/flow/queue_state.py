@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fixsim.flow.acts import ASKED, Acts
 from fixsim.flow.displayed import best_px, shown
 from fixsim.flow.model import Model, QueueEvent
-from fixsim.matching.kernel import kernel
+from fixsim.matching.kernel import kernel, part
 from fixsim.matching.layout import Core
 
 NEVER = 1 << 62
@@ -84,13 +84,13 @@ def new_state(start_px: int, start_ns: int) -> State:
 # Looking
 
 
-@kernel
+@part
 def level_px(ref: int, sign: int, level: int) -> int:
     """The price, in half ticks, of a side's level (0: the first)."""
     return ref - sign * (2 * level + 1)
 
 
-@kernel
+@part
 def size_of(core: Core, model: Tables, ref: int, side: int, level: int) -> int:
     """The displayed queue in average event sizes, rounded up, at most the model's largest."""
     sign = 1 - 2 * side
@@ -99,7 +99,7 @@ def size_of(core: Core, model: Tables, ref: int, side: int, level: int) -> int:
     return int(min((lots + unit - 1) // unit, model.rates.shape[2] - 1))
 
 
-@kernel
+@part
 def rate_now(core: Core, model: Tables, ref: int) -> float:
     """Events a second of the book as it is."""
     rate = 0.0
@@ -109,14 +109,14 @@ def rate_now(core: Core, model: Tables, ref: int) -> float:
     return rate
 
 
-@kernel
+@part
 def mid_now(core: Core, before: int) -> int:
     """Bid + offer in half ticks, or `before` where a side is empty."""
     bid, offer = best_px(core, 1), best_px(core, -1)
     return bid + offer if bid > 0 and offer > 0 else before
 
 
-@kernel
+@part
 def look(core: Core, state: State, most: int) -> None:
     """Whether the mid moved: p_ref may follow by up to `most` ticks, towards a first level that is empty."""
     whole = state.whole
@@ -134,7 +134,7 @@ def look(core: Core, state: State, most: int) -> None:
 # Waiting
 
 
-@kernel
+@part
 def set_rate(core: Core, model: Tables, state: State) -> None:
     """The rate of the book as it is, and when the hazard still to be spent will be, counted from ANCHOR."""
     rate = rate_now(core, model, state.whole[REF])
@@ -143,7 +143,7 @@ def set_rate(core: Core, model: Tables, state: State) -> None:
     state.whole[DUE] = state.whole[ANCHOR] + np.int64(wait) + 1 if wait < 2e18 else NEVER
 
 
-@kernel
+@part
 def spend(state: State) -> None:
     """What of the hazard was spent up to now; the rest is waited for from here on."""
     whole, real = state.whole, state.real

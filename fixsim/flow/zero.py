@@ -22,7 +22,7 @@ from fixsim.flow.displayed import best_px
 from fixsim.flow.log import MOST_EVENTS, Hands, Log
 from fixsim.flow.rng import Generator, below, exponential, generator, uniform
 from fixsim.matching import SMALL, Market, MatchingError
-from fixsim.matching.kernel import kernel
+from fixsim.matching.kernel import kernel, part
 from fixsim.matching.layout import MAX_PX, Code, Core
 from fixsim.matching.resting import slot_of
 
@@ -92,7 +92,7 @@ class Constants(NamedTuple):
     resting: float
 
 
-@kernel
+@part
 def enlist(alive: Alive, ordinal: int) -> None:
     if alive.place[ordinal] < 0:
         n = alive.whole[ALIVE]
@@ -100,7 +100,7 @@ def enlist(alive: Alive, ordinal: int) -> None:
         alive.whole[ALIVE] = n + 1
 
 
-@kernel
+@part
 def strike(alive: Alive, ordinal: int) -> None:
     at, n = alive.place[ordinal], alive.whole[ALIVE] - 1
     last = alive.list[n]
@@ -109,14 +109,14 @@ def strike(alive: Alive, ordinal: int) -> None:
     alive.whole[ALIVE] = n
 
 
-@kernel
+@part
 def schedule(rates: Constants, rng: Generator, alive: Alive, now_ns: int) -> None:
     """When the next event is. An ordinal that no longer rests has its turn too, and is then missed."""
     total = rates.limits + rates.markets + rates.cancel * alive.whole[ALIVE]
     alive.whole[DUE] = now_ns + np.int64(min(exponential(rng) / total * 1e9, 4e18)) + 1
 
 
-@kernel
+@part
 def open_limit(core: Core, acts: Acts, alive: Alive, sign: int, ticks: int, lots: int) -> None:
     """A limit order so many ticks off the opposite best, or off where that was last."""
     place = OFFER if sign > 0 else BID
@@ -130,7 +130,7 @@ def open_limit(core: Core, acts: Acts, alive: Alive, sign: int, ticks: int, lots
     enlist(alive, ask_limit(core, acts, sign, px, lots))
 
 
-@kernel
+@part
 def open_cancel(core: Core, acts: Acts, rng: Generator, alive: Alive) -> None:
     """Cancel any one of the flow's orders."""
     ordinal = alive.list[below(rng, alive.whole[ALIVE])]
@@ -142,7 +142,7 @@ def open_cancel(core: Core, acts: Acts, rng: Generator, alive: Alive) -> None:
         ask_cancel(core, acts, slot)
 
 
-@kernel
+@part
 def open_event(core: Core, acts: Acts, rates: Constants, rng: Generator, alive: Alive) -> None:
     """What is due: an act, or a market order to take price by price."""
     whole = alive.whole
@@ -159,7 +159,7 @@ def open_event(core: Core, acts: Acts, rates: Constants, rng: Generator, alive: 
         open_cancel(core, acts, rng, alive)
 
 
-@kernel
+@part
 def take_on(core: Core, acts: Acts, alive: Alive) -> None:
     """The next part of the market order; nothing is left of one that finds no price."""
     whole = alive.whole
@@ -168,7 +168,7 @@ def take_on(core: Core, acts: Acts, alive: Alive) -> None:
     whole[LEFT] = whole[LEFT] - lots if lots > 0 else 0
 
 
-@kernel
+@part
 def build(core: Core, acts: Acts, rates: Constants, rng: Generator, alive: Alive) -> bool:
     """The next order of the first book: a Poisson number at each price of both sides. False: it is there."""
     whole = alive.whole

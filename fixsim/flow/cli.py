@@ -29,19 +29,20 @@ def task(
     from rich.console import Console
     from rich.progress import Progress
 
-    from fixsim.flow import task as published
+    from fixsim.flow.published import READINGS, Terms
     from fixsim.flow.show import task_table
+    from fixsim.flow.task import POLICIES, evaluate
 
     console = Console()
-    chosen = published.READINGS if readings else {"as reproduced": published.Terms()}
+    chosen = READINGS if readings else {"as reproduced": Terms()}
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("episodes", total=episodes * len(chosen) * len(published.POLICIES))
+        bar = progress.add_task("episodes", total=episodes * len(chosen) * len(POLICIES))
         outcomes = {
             name: {
-                rule: published.evaluate(
+                rule: evaluate(
                     policy, episodes, seed, terms=terms, progress=partial(progress.advance, bar)
                 )
-                for rule, policy in published.POLICIES.items()
+                for rule, policy in POLICIES.items()
             }
             for name, terms in chosen.items()
         }

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from fixsim.flow.model import Model, QueueEvent
-from fixsim.flow.task import PUBLISHED, PUBLISHED_EPISODES, Outcome
+from fixsim.flow.published import PUBLISHED, PUBLISHED_EPISODES
+from fixsim.flow.task import Outcome
 
 _COLOURS = {QueueEvent.LIMIT: "#2a6f97", QueueEvent.CANCEL: "#c1666b", QueueEvent.MARKET: "#48603f"}
 _NAMES = {QueueEvent.LIMIT: "limit orders", QueueEvent.CANCEL: "cancels", QueueEvent.MARKET: "trades"}
@@ -16,7 +17,7 @@ _OURS, _PAPER = "#2a6f97", "#8a8a8a"
 
 
 def draw(model: Model, outcomes: dict[str, Outcome], path: Path) -> None:
-    """Write a PNG to `path`: a panel a level, and one with the scores and two standard errors of each mean."""
+    """Write a PNG: a panel a level, and one with the scores and two standard errors of each mean."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -46,15 +47,12 @@ def _intensities(panel: Any, model: Model, level: int) -> None:
     panel.set_ylim(0, 1.0)
     limit = float(model.intensity[level, 0, 0, QueueEvent.LIMIT])
     if limit > 1.0:
-        panel.annotate(
-            f"{limit:g}/s when empty", (0, 1.0), (6, 0.94), fontsize=8, color=_COLOURS[QueueEvent.LIMIT],
-            arrowprops={"arrowstyle": "->", "color": _COLOURS[QueueEvent.LIMIT]},
-        )  # fmt: skip
+        panel.text(3, 0.95, f"{limit:g} when empty", fontsize=8, color=_COLOURS[QueueEvent.LIMIT])
     panel.set_title(f"level {level + 1}", fontsize=10)
     panel.set_xlabel("queue, average event sizes")
     if level == 0:
         panel.set_ylabel("events a second; grey: share of time at each size")
-        panel.legend(fontsize=8, loc="lower right")
+        panel.legend(fontsize=8, loc=(0.5, 0.3))
 
 
 def _scores(panel: Any, outcomes: dict[str, Outcome]) -> None:

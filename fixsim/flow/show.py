@@ -9,7 +9,8 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from fixsim.flow.calibrate import Calibration
-from fixsim.flow.task import PUBLISHED, Outcome
+from fixsim.flow.published import PUBLISHED
+from fixsim.flow.task import Outcome
 
 MISFIT = 10.8
 """Of a chi-squared number with one degree of freedom, one in a thousand is above it."""

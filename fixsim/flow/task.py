@@ -6,15 +6,7 @@ offered. A purchase that empties a level moves the mid, and p_ref and the queues
 What is left after the last decision walks the offers as they then stand. The score is minus what was paid
 above the start price, 100.005, in currency; quantities are average event sizes.
 
-The rules are the reference's:
-- TWAP buys one at each decision.
-- POPVi ("percentage of posted volume") buys a share of the best offer at every i-th decision from the first
-one on,
-  rounded half to even: of one, half is nothing. The reference pairs POPV1 and POPV2 with 50 %, POPV3 and
-  POPV4 with 100 %; in its appendix also POPV1 and POPV2 with 100 %. `PUBLISHED` has all seven figures.
-
-`READINGS` are the places where paper and code leave room or the code changed over time. `fixsim flow task
---readings` runs them all; docs/queue-reactive.md has the figures.
+What the reference reports, and how it is read, is in published.py.
 """
 
 from __future__ import annotations
@@ -22,76 +14,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from enum import IntEnum
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fixsim.flow.draws import Streams, streams
 from fixsim.flow.model import Model, load_model
+from fixsim.flow.published import PUBLISHED_EPISODES, Half, Published, Terms
 from fixsim.flow.queues import Queues, Tables, advance, best, redraw, tables, take, walk_cost
 from fixsim.flow.rng import Generator
 from fixsim.matching.kernel import kernel
 
-START_PRICE = 100.005
 _NANOS = 1_000_000_000
 _BATCH = 4096
-
-
-class Half(IntEnum):
-    """What half of an odd number is."""
-
-    EVEN = 0
-    DOWN = 1
-    UP = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """The task's settings, and how it reads what the reference leaves open. The defaults reproduce it."""
-
-    quantity: int = 25
-    decisions: int = 25
-    every_s: float = 25.0
-    one_tick_start: bool = False
-    """The opening book is drawn until its spread is one tick (instead of: until no side is empty)."""
-    spread_moves: bool = False
-    """p_ref may move with a limit order inside the spread though the facing first level is not empty."""
-    half: Half = Half.EVEN
-    """What 50 % of an odd best offer buys."""
-    twap_decisions: int = 25
-    """TWAP spreads over so many decisions; with 24 the thirteenth buys two and the last none."""
-
-
-class Published(NamedTuple):
-    """What the reference reports over 20,000 episodes: mean and standard deviation of the score."""
-
-    mean: float
-    std: float
-
-
-PUBLISHED_EPISODES = 20_000
-PUBLISHED: dict[str, Published] = {
-    "TWAP": Published(-0.365, 0.652),
-    "POPV1 50 %": Published(-0.343, 0.378),
-    "POPV2 50 %": Published(-0.342, 0.472),
-    "POPV3 100 %": Published(-0.400, 0.388),
-    "POPV4 100 %": Published(-0.399, 0.437),
-    "POPV1 100 %": Published(-0.413, 0.279),
-    "POPV2 100 %": Published(-0.408, 0.342),
-}
-"""Tables 2 and 4 of arXiv 2511.15262."""
-
-READINGS: dict[str, Terms] = {
-    "as reproduced": Terms(),
-    "opening spread of one tick": Terms(one_tick_start=True),
-    "p_ref moves with every move of the mid": Terms(spread_moves=True),
-    "both": Terms(one_tick_start=True, spread_moves=True),
-    "half rounds down": Terms(half=Half.DOWN),
-    "half rounds up": Terms(half=Half.UP),
-    "TWAP over 24 decisions": Terms(twap_decisions=24),
-}
 
 
 class Environments:

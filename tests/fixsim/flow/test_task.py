@@ -14,16 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fixsim.flow.model import load_model
+from fixsim.flow.published import PUBLISHED, READINGS, Half, Published, Terms
 from fixsim.flow.task import (
     POLICIES,
-    PUBLISHED,
-    READINGS,
     Environments,
-    Half,
     Outcome,
     PostedVolume,
-    Published,
-    Terms,
     Twap,
     evaluate,
     scores,

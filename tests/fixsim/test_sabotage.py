@@ -442,7 +442,7 @@ def everything(seed: int) -> Floor:
     floor.exchange.inject(script, floor.now_ns, "every.toml")
     watched(floor)
     client = floor.client()
-    for number in range(10):
+    for number in range(30):
         client.send(order(f"rests{number}", Side.BUY, 9_000))
     for number in range(60):
         buys = number % 2 == 0

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from fixsim.bands import Bands
 from fixsim.dark import DarkBook, HiddenInterest, consolidated, midpoint
 from fixsim.entry import Ask, Kind
-from fixsim.matching import FillFlag, Market, Peg, Phase, Reason, Terms, WrongPhase
+from fixsim.matching import FillFlag, Market, OutOfBand, Peg, Phase, Reason, Terms, WrongPhase
 from fixsim.matching import Kind as MarketKind
 from fixsim.orders import Fill, Gone, Happening, Outcome
 from fixsim.publisher import Publisher
@@ -46,6 +47,7 @@ class LitMarket:
     market: Market
     publishers: Sequence[Publisher]
     max_px: int
+    bands: Bands | None = None
     touched: set[int] = field(default_factory=set)
     last_px: list[int] = field(init=False)
     """The last trade's price by venue; 0: none yet."""
@@ -64,24 +66,36 @@ class LitMarket:
         """
         notes = self.market.notes().tolist()
         fills = self.market.fills().tolist()
+        moved = False
         for number, record in enumerate(fills):
             _, maker, key, px, qty, _, _, venue, sign, maker_is_ours, taker_is_ours, flags = record
             self._note(notes, number)
-            auction = bool(flags & FillFlag.AUCTION)
+            auction, odd = bool(flags & FillFlag.AUCTION), bool(flags & FillFlag.ODD_LOT)
             self.touched.add(venue)
             self.last_px[venue] = px
             self.publishers[venue].trade(px, qty)
             if maker_is_ours:
-                self._waiting[venue].append(Fill(maker, px, qty, True, 0, auction))
+                self._waiting[venue].append(Fill(maker, px, qty, True, 0, auction, odd))
             if taker_is_ours:
                 better = _improvement(sign, px, far) if key == taker and sign else 0
-                self._waiting[venue].append(Fill(key, px, qty, False, better, auction))
+                self._waiting[venue].append(Fill(key, px, qty, False, better, auction, odd))
+            if self.bands is not None:
+                moved |= self.bands.traded(px, auction)
         self._note(notes, len(fills))
         for px, total, before, venue, sign in self.market.changes().tolist():
             self._touch_known = False
             self.touched.add(venue)
             if px <= self.max_px:
                 self.publishers[venue].change(sign, px, before, total)
+        if self.bands is not None:
+            self._band(self.bands, moved)
+
+    def _band(self, bands: Bands, moved: bool) -> None:
+        """Before the first trade the bands follow the midpoint; wherever they go, every venue has them."""
+        if bands.indicates:
+            moved |= bands.indicated(midpoint(self.touch()))
+        for venue in range(self.market.venues if moved else 0):
+            self.market.set_bands(venue, bands.low_px, bands.high_px)
 
     def _note(self, notes: list[tuple[int, ...]], fills: int) -> None:
         """Orders that the market cancelled before its fill number `fills`."""
@@ -133,9 +147,17 @@ class LitBook:
     def submit(self, key: int, ask: Ask, now_ns: int) -> Outcome:
         far = self.lit.touch()
         kind, terms = _KINDS[ask.kind], _terms(ask)
-        done = self.lit.market.submit(self.venue, key, ask.sign, ask.px, ask.qty_lots, kind, now_ns, terms)
+        market, bands = self.lit.market, self.lit.bands
+        try:
+            done = market.submit(self.venue, key, ask.sign, ask.px, ask.qty_lots, kind, now_ns, terms)
+        except OutOfBand as refused:
+            raise OutOfBand(bands.refusal(ask.px) if bands else str(refused)) from None
+        why = ""
+        if done.cancelled and kind is MarketKind.MARKET and bands and bands.reference_px:
+            touch = market.best(self.venue)
+            why = f"stopped at the {bands}" if (touch.ask_qty if ask.sign > 0 else touch.bid_qty) else ""
         self.lit.settle(key, far)
-        return Outcome(self.lit.take(self.venue), done.cancelled)
+        return Outcome(self.lit.take(self.venue), done.cancelled, why)
 
     def cancel(self, key: int, now_ns: int) -> None:
         self.lit.market.cancel(key, now_ns)
@@ -143,7 +165,11 @@ class LitBook:
 
     def replace(self, key: int, px: int, leaves_lots: int, now_ns: int) -> Outcome:
         far = self.lit.touch()
-        done = self.lit.market.replace(key, px, leaves_lots, now_ns)
+        bands = self.lit.bands
+        try:
+            done = self.lit.market.replace(key, px, leaves_lots, now_ns)
+        except OutOfBand as refused:
+            raise OutOfBand(bands.refusal(px) if bands else str(refused)) from None
         self.lit.settle(key, far)
         return Outcome(self.lit.take(self.venue), done.cancelled)
 

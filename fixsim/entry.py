@@ -143,8 +143,12 @@ def px_of(instrument: Instrument, venue: str, ord_type: OrdType, price_nanos: in
     wire = nanos_to_wire(price_nanos).decode()
     if ord_type is OrdType.MARKET:
         raise Refused(OTHER, f"Price(44) {wire} does not belong on a market order")
-    tick = instrument.tick_nanos
-    if price_nanos <= 0 or price_nanos % tick:
-        rule = f"is not a positive multiple of tick {nanos_to_wire(tick).decode()}"
+    step = instrument.step_at(price_nanos)
+    if price_nanos <= 0 or price_nanos % step.tick_nanos:
+        tick = nanos_to_wire(step.tick_nanos).decode()
+        rule = f"is not a positive multiple of tick {tick}"
+        if instrument.ticks:
+            since = nanos_to_wire(step.from_nanos).decode()
+            rule = f"is not a positive multiple of {tick}, the tick from {since} on"
         raise Refused(OTHER, f"Price(44) {wire} {rule} ({instrument.symbol}, {venue})")
-    return price_nanos * 2 // tick
+    return price_nanos * 2 // instrument.tick_nanos

@@ -21,17 +21,16 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from fixsim.books import LitMarket
-from fixsim.flow.source import Source, from_tape
-from fixsim.impact import Impact
+from fixsim.flow.source import Source
 from fixsim.latency import Paths
 from fixsim.listing import Listing, Pace
 from fixsim.matching import Phase
+from fixsim.opening import opened
 from fixsim.orders import Keys, Reply
 from fixsim.publisher import UNSUBSCRIBE, Published, Publisher
 from fixsim.record import Record
 from fixsim.sabotage import Sabotage
 from fixsim.settings import Settings
-from fixsim.settings import Tape as TapeSettings
 from fixsim.status import Answer, Asked, Board
 from fixsim.throttle import Throttles
 from fixsim.venue import Place, Venue
@@ -90,7 +89,7 @@ class Exchange:
 
         `listed`: by symbol, what moves the further instruments (settings.listing); KeyError if one lacks.
         """
-        source = _opened(source, settings, settings.tape)
+        source = opened(source, settings, settings.instrument)
         self.start_ns, self.stop_ns = source.start_ns, source.stop_ns
         origin_ns = self.start_ns if origin_ns is None else origin_ns
         self._pace = Pace(origin_ns, self.start_ns, Fraction(speed).limit_denominator(1_000_000))
@@ -103,7 +102,7 @@ class Exchange:
         self._out: list[Out] = []
         self._all = [Listing.open(settings, settings.instrument, source, self._pace, 0)]
         for number, one in enumerate(settings.listing, start=1):
-            other = _opened((listed or {})[one.symbol], settings, one.tape)
+            other = opened((listed or {})[one.symbol], settings, one)
             pace = replace(self._pace, start_ns=other.start_ns)
             self._all.append(Listing.open(settings, one, other, pace, number))
         self.listings = {listing.instrument.symbol: listing for listing in self._all}
@@ -396,20 +395,3 @@ class Exchange:
                     leaves_lots=order.leaves_lots,
                 )  # fmt: skip
         self.record.end(now_ns, "+".join(one.lit.market.digest() for one in self._all))
-
-
-def _opened(source: Tape | PartialTape | Source, settings: Settings, rule: TapeSettings) -> Source:
-    """A market over the lit venues that is ready to run, from the rule's start to its stop if from a tape."""
-    if isinstance(source, Source):
-        return source
-    impact = None
-    if settings.impact is not None and rule is settings.tape:
-        impact = Impact(**settings.impact.model_dump())
-    return from_tape(
-        source,
-        len(settings.lit),
-        start_ns=rule.start,
-        stop_ns=rule.stop,
-        impact=impact,
-        seed=settings.seed,
-    )

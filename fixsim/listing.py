@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from fixsim.bands import Bands
 from fixsim.books import DarkMarket, Far, LitBook, LitMarket, depth_of
 from fixsim.flow.source import Source
 from fixsim.orders import Book, Happening
@@ -63,7 +64,8 @@ class Listing:
         publishers = [
             Publisher(instrument, depth_of(market, index, max_px)) for index in range(len(settings.lit))
         ]
-        lit = LitMarket(market, publishers, max_px)
+        bands = None if instrument.band_bp is None else Bands(instrument)
+        lit = LitMarket(market, publishers, max_px, bands)
         dark = {
             venue.name: DarkMarket.seeded(
                 settings, instrument, place, number, pace.origin_ns, float(pace.speed)

@@ -26,6 +26,8 @@ class Fill:
     """Half ticks by which px is better than the far side of the consolidated lit touch; 0: not better."""
     auction: bool = False
     """Nobody made and nobody took it."""
+    odd_lot: bool = False
+    """Less than the board lot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,13 @@ Happening = Fill | Gone
 class Outcome(NamedTuple):
     """What a request made happen to this venue's orders, in order; and how much of its own was cancelled.
 
-    `cancelled_lots` is the remainder of an order that may not rest (or of which the book let no more rest).
+    `cancelled_lots` is the remainder of an order that may not rest (or of which the book let no more rest);
+    `why` says what stopped it, if anything but the end of the book.
     """
 
     happened: list[Happening]
     cancelled_lots: int = 0
+    why: str = ""
 
 
 class Book(Protocol):

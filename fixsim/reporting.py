@@ -137,7 +137,7 @@ class Reporter:
             order_id=order.order_id, exec_id=exec_id, symbol=instrument.symbol, side=int(order.side),
             price_nanos=price_nanos,
             qty_lots=fill.qty_lots, fee_nanos=fee_nanos, liquidity=int(stated or 0), cum_lots=order.cum_lots,
-            leaves_lots=order.leaves_lots,
+            leaves_lots=order.leaves_lots, **({"odd_lot": True} if fill.odd_lot else {}),
         )  # fmt: skip
         return self._report(
             order, ExecType.TRADE, now_ns, exec_id=exec_id, last_qty_lots=fill.qty_lots,

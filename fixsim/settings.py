@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from fixsim.instrument import Frozen as _Frozen
+from fixsim.instrument import Instrument as Instrument
 from fixsim.tape import SHIPPED
 from fixsim.tape import Tape as _FlowTape
 from fixsim.tape.metafile import find_tapes
@@ -38,21 +40,6 @@ def _utc_ns(value: object) -> object:
 
 
 UtcNs = Annotated[int, BeforeValidator(_utc_ns)]
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Instrument(_Frozen):
-    """An instrument. Quantities are lots, prices multiples of the tick."""
-
-    symbol: Annotated[str, Field(pattern=r"^[A-Z0-9./-]{1,24}$")]
-    tick_nanos: Annotated[int, Field(gt=0)]
-    lots_per_unit: Annotated[int, Field(gt=0)]
-    round_lots: Annotated[int, Field(gt=0)]
-    min_lots: Annotated[int, Field(gt=0)]
-    max_lots: Annotated[int, Field(gt=0, le=10**15)]
 
 
 class Tape(_Frozen):

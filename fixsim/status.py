@@ -136,9 +136,16 @@ class Board:
     def _security(self, symbol: str) -> Security:
         rule = self.instruments[symbol]
         return Security(
-            symbol, self.venue, rule.tick_nanos, rule.lots_per_unit, rule.round_lots, rule.min_lots,
+            symbol,
+            self.venue,
+            rule.tick_nanos,
+            rule.lots_per_unit,
+            rule.round_lot_lots or rule.round_lots,
+            rule.min_lots,
             rule.max_lots,
-        )  # fmt: skip
+            ticks=tuple((step.from_nanos, step.tick_nanos) for step in rule.ticks or ()),
+            odd_lots=rule.round_lots if rule.odd_lots else 0,
+        )
 
     def _number(self) -> str:
         self._answers += 1

@@ -125,7 +125,8 @@ class Venue:
         self._by_cl_ord_id[client, order.cl_ord_id] = order
         replies = [self.said.accepted(order, now_ns), *self.happened(outcome.happened, now_ns)]
         if order.live and outcome.cancelled_lots:
-            replies.append(self._drop(order, now_ns, text=f"{ask.kind.value}: the rest is cancelled"))
+            why = f"{outcome.why}, " if outcome.why else ""
+            replies.append(self._drop(order, now_ns, text=f"{ask.kind.value}: {why}the rest is cancelled"))
         return replies
 
     def cancel(self, client: str, request: OrderCancelRequest, now_ns: int) -> list[Reply]:

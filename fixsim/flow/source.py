@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fixsim.impact import Impact
-from fixsim.matching import Market
+from fixsim.matching import Market, Rules
 from fixsim.matching.partialmarket import PartialMarket
 from fixsim.tape.format import Tape
 from fixsim.tape.partial import PartialTape
@@ -78,17 +78,19 @@ def from_tape(
     stop_ns: int | None = None,
     impact: Impact | None = None,
     seed: int = 0,
+    rules: Rules | None = None,
 ) -> Source:
     """A market that is fed the tape from `start_ns` (None: its start), with what is before it in the book.
 
-    `impact`: prices answer to participants, with the beta that `seed` draws.
+    `impact`: prices answer to participants, with the beta that `seed` draws. `rules`: of participants'
+    prices and lots.
     """
     response = None if impact is None else impact.drawn(seed, _opening_px(tape))
     market: Market
     if isinstance(tape, PartialTape):
-        market = PartialMarket(tape, venues, impact=response)
+        market = PartialMarket(tape, venues, impact=response, rules=rules)
     else:
-        market = Market.for_tape(tape, venues, impact=response)
+        market = Market.for_tape(tape, venues, impact=response, rules=rules)
     start_ns = tape.start_ns if start_ns is None else start_ns
     return Source(market, TapeFlow(market), start_ns, tape.end_ns if stop_ns is None else stop_ns)
 

@@ -2,7 +2,9 @@
 SecurityListRequest(x), SecurityList(y), SecurityStatusRequest(e), SecurityStatus(f).
 
 FIX 4.4 has no field for a tick or a largest quantity: both are instrument attributes of type 99 (text),
-`MinPriceIncrement=0.01` and `MaxTradeVol=1000`, under the names that later versions gave them.
+`MinPriceIncrement=0.01` and `MaxTradeVol=1000`, under the names that later versions gave them. So are a tick
+table, one `TickIncrement=0.05 StartTickPriceRange=10` for each step, and where odd lots are taken the lot
+that they are multiples of, `MinLotSize=0.001`; RoundLot(561) is then the board lot.
 """
 
 from collections.abc import Sequence
@@ -32,6 +34,9 @@ _ANSWER: Final = Layout(
 )  # fmt: skip
 _TICK: Final = "MinPriceIncrement="
 _MOST: Final = "MaxTradeVol="
+_STEP: Final = "TickIncrement="
+_SINCE: Final = " StartTickPriceRange="
+_LEAST: Final = "MinLotSize="
 
 
 class TradingStatus(IntEnum):
@@ -61,17 +66,28 @@ class Security:
     round_lots: int
     min_lots: int
     max_lots: int
+    ticks: tuple[tuple[int, int], ...] = ()
+    """A tick table: (from this price, its tick) in nanos; empty: `tick_nanos` everywhere."""
+    odd_lots: int = 0
+    """Where odd lots are taken, what they are multiples of; 0: orders are multiples of `round_lots`."""
 
     def fields(self) -> tuple[bytes | str, ...]:
         """The Instrument, its attributes, RoundLot and MinTradeVol, in this order."""
+        attributes = [
+            f"{_TICK}{nanos_to_wire(self.tick_nanos).decode()}",
+            f"{_MOST}{lots_to_wire(self.max_lots, self.lots_per_unit).decode()}",
+            *(
+                f"{_STEP}{nanos_to_wire(tick).decode()}{_SINCE}{nanos_to_wire(since).decode()}"
+                for since, tick in self.ticks
+            ),
+        ]
+        if self.odd_lots:
+            attributes.append(f"{_LEAST}{lots_to_wire(self.odd_lots, self.lots_per_unit).decode()}")
         return (
             f"55={self.symbol}",
             f"207={self.exchange}",
-            "870=2",
-            "871=99",
-            f"872={_TICK}{nanos_to_wire(self.tick_nanos).decode()}",
-            "871=99",
-            f"872={_MOST}{lots_to_wire(self.max_lots, self.lots_per_unit).decode()}",
+            f"870={len(attributes)}",
+            *(part for attribute in attributes for part in ("871=99", f"872={attribute}")),
             b"561=" + lots_to_wire(self.round_lots, self.lots_per_unit),
             b"562=" + lots_to_wire(self.min_lots, self.lots_per_unit),
         )
@@ -93,6 +109,10 @@ class Security:
                 raise FieldError(tag, None, "is missing")
             return lots_from_wire(one[tag], lots_per_unit)
 
+        def step(stated: str) -> tuple[int, int]:
+            tick, _, since = stated.removeprefix(_STEP).partition(_SINCE)
+            return nanos_from_wire(since.encode("latin-1")), nanos_from_wire(tick.encode("latin-1"))
+
         try:
             return cls(
                 symbol=one.get(tags.SYMBOL, b"").decode("latin-1"),
@@ -102,6 +122,15 @@ class Security:
                 round_lots=lots(tags.ROUND_LOT),
                 min_lots=lots(tags.MIN_TRADE_VOL),
                 max_lots=lots_from_wire(attribute(_MOST), lots_per_unit),
+                ticks=tuple(step(value) for value in attributes if value.startswith(_STEP)),
+                odd_lots=next(
+                    (
+                        lots_from_wire(value.removeprefix(_LEAST).encode("latin-1"), lots_per_unit)
+                        for value in attributes
+                        if value.startswith(_LEAST)
+                    ),
+                    0,
+                ),
             )
         except FieldError:
             raise

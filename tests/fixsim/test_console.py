@@ -1,4 +1,4 @@
-"""The admin console: what an operator may do to a running market, as a dict, over its socket, as a command."""
+"""The admin console: what may be done to a running market, as a dict, over its socket, as a command."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _LIMIT, _MARKET, _FOK = int(Kind.LIMIT), int(Kind.MARKET), int(Kind.FOK)
 _AUCTION = int(Phase.AUCTION)
 _TERMS, _DIM, _ICEBERG, _MIN = int(Flag.TERMS), int(Flag.DIM), int(Flag.ICEBERG), int(Flag.MIN)
 _PEGGED, _AT_MARKET, _POST_ONLY = int(Flag.PEGGED), int(Flag.AT_MARKET), int(Flag.POST_ONLY)
-_SELF_MATCH = int(Reason.SELF_MATCH)
+_DISPLAY, _SELF_MATCH = int(Flag.DISPLAY), int(Reason.SELF_MATCH)
 _OK, _ORDERS_FULL, _OWN_FULL = int(Code.OK), int(Code.ORDERS_FULL), int(Code.OWN_FULL)
 _LEVELS_FULL, _FILLS_FULL, _NOTES_FULL = int(Code.LEVELS_FULL), int(Code.FILLS_FULL), int(Code.NOTES_FULL)
 _WOULD_TAKE, _OUT_OF_BAND = int(Code.WOULD_TAKE), int(Code.OUT_OF_BAND)
@@ -186,7 +186,7 @@ def _stay(core: Core, c: Any, left: int, dim: bool) -> None:
     order.group = c.group
     order.flags = _TERMS | (_DIM if dim else 0) | (_MIN if c.min_qty > 0 else 0)
     order.flags |= (_PEGGED if c.peg != 0 else 0) | (_POST_ONLY if c.post_only else 0)
-    order.flags |= _AT_MARKET if c.kind == _MARKET else 0
+    order.flags |= (_AT_MARKET if c.kind == _MARKET else 0) | (_DISPLAY if c.display_qty > 0 else 0)
     terms.owner, terms.display_qty, terms.min_qty = c.owner, c.display_qty, c.min_qty
     terms.peg, terms.self_match = c.peg, c.self_match
     if shown < left:

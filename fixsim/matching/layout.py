@@ -159,6 +159,7 @@ class Flag(IntFlag):
     PEGGED = 16
     AT_MARKET = 32  # a market order that waits for the auction
     POST_ONLY = 64
+    DISPLAY = 128  # shows no more than its display quantity, should it become larger than that
 
 
 class Code(IntEnum):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba.core.errors import NumbaError
 
+from fixsim.matching import SMALL as SMALL_BOOK
 from fixsim.matching import (
     BookFull,
     Capacity,
@@ -359,7 +360,20 @@ def test_capacities_are_checked_and_memory_is_stated() -> None:
         Capacity(window=100)
     with pytest.raises(ValueError, match=r"Capacity.fills 0 is not positive"):
         Capacity(fills=0)
-    assert Market(3, PX).memory_bytes < 64 << 20
+    with pytest.raises(ValueError, match=r"Capacity.notes 4 is not above Capacity.own 4"):
+        Capacity(notes=4, own=4)
+    for capacity, venues, most in ((Capacity(), 3, 64 << 20), (SMALL_BOOK, 1, 2 << 20)):
+        made = Market(venues, PX, capacity=capacity)
+        ticks = 16  # bytes of a table of one row
+        assert made.memory_bytes == capacity.memory_bytes(venues) + ticks < most
+
+
+def test_hundreds_of_instruments_fit() -> None:
+    markets = [Market(1, PX, capacity=SMALL_BOOK) for _ in range(300)]
+    for number, m in enumerate(markets):
+        limit(m, -1, 1, PX, number + 1)
+    assert [m.best(0).bid_qty for m in markets] == list(range(1, 301))
+    assert sum(m.memory_bytes for m in markets) < 600 << 20
 
 
 def test_a_kernel_that_allocates_does_not_compile() -> None:

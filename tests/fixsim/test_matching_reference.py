@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fixsim.matching import Market, MatchingError, Rules
-from tests.fixsim.twins import CAPACITY, CENTRE, EVERYTHING, PLAIN, RULES, Stream, Twins
+from tests.fixsim.twins import CAPACITY, CENTRE, EVERYTHING, PLAIN, RULES, Stream, Twins, lively
 
 
 @pytest.mark.parametrize("venues", [1, 2, 3])
@@ -27,6 +27,21 @@ def test_the_kernels_agree_with_the_rule_book_on_plain_orders(venues: int, strea
 def test_the_kernels_agree_with_the_rule_book_on_every_type(
     batch: bool, stream: Stream, venues: int, rules: Rules
 ) -> None:
+    Twins(venues, stream, rules=rules, batch=batch).run(stream)
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    seed=st.integers(0, 1 << 32),
+    length=st.integers(20, 150),
+    venues=st.integers(1, 3),
+    rules=RULES,
+    batch=st.booleans(),
+)
+def test_the_kernels_agree_with_the_rule_book_where_much_happens(
+    seed: int, length: int, venues: int, rules: Rules, batch: bool
+) -> None:
+    stream = lively(seed, length)
     Twins(venues, stream, rules=rules, batch=batch).run(stream)
 
 

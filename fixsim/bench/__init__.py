@@ -24,11 +24,12 @@ class Effort:
     stage_warm_up: int
     repeats: int
     orders: int
+    flow_seconds: float
     networks: tuple[tuple[int, ...], ...] = ((256, 256), (64, 64))
 
 
-FULL = Effort(20_000, 1000, 500, 5000, 1_000_000, 2000, 300, 15, 1_000_000)
-QUICK = Effort(40, 20, 20, 40, 500, 20, 10, 1, 2000)
+FULL = Effort(20_000, 1000, 500, 5000, 1_000_000, 2000, 300, 15, 1_000_000, 1.0)
+QUICK = Effort(40, 20, 20, 40, 500, 20, 10, 1, 2000, 0.02)
 
 
 def run(out: Path | None, etc: Path, effort: Effort = FULL) -> int:
@@ -38,7 +39,7 @@ def run(out: Path | None, etc: Path, effort: Effort = FULL) -> int:
     from rich.console import Console
     from rich.progress import Progress
 
-    from fixsim.bench import feed, latency, machine, matching, report, stages
+    from fixsim.bench import feed, flows, latency, machine, matching, report, stages
     from fixsim.bench.settings import title
 
     console = Console()
@@ -86,7 +87,9 @@ def run(out: Path | None, etc: Path, effort: Effort = FULL) -> int:
         ]  # fmt: skip
         done = part("matching core", matching.PARTS)
         speeds = matching.measure(folder, matching.peer_python(), effort.repeats, effort.orders, done)
-    results = report.Results(about, paths, noise, rates, spans, speeds)
+        done = part("generated flow", flows.PARTS)
+        paces = flows.measure(effort.flow_seconds, effort.repeats, done)
+    results = report.Results(about, paths, noise, rates, spans, speeds, paces)
     for table in report.terminal(results):
         console.print(table)
     if out is not None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from fixsim.bench import feed, latency, machine, matching, report, stages
+from fixsim.bench import feed, flows, latency, machine, matching, report, stages
 from fixsim.bench.settings import ORDERS_PER_S, STRATEGY, BenchError, prepare
 from fixsim.bench.walk import BID_PX, DEPTH, ENTRIES, INSTRUMENT, RANGE, Walk
 from fixsim.cli import app
@@ -162,6 +162,15 @@ class TestMatching:
         assert (touch[0] * 200, touch[2] * 200) == (market.best(0).bid_px, market.best(0).ask_px)
 
 
+class TestFlows:
+    def test_every_flow_runs_and_is_counted(self) -> None:
+        done: list[int] = []
+        paces = flows.measure(0.01, 1, done.append)
+        assert [pace.name for pace in paces] == [flows.TASK, *flows.sources()]
+        assert sum(done) == flows.PARTS
+        assert all(pace.per_s > 0 for pace in paces)
+
+
 class TestReport:
     def test_the_page_describes_the_machine_and_holds_every_table(self, tmp_path: Path) -> None:
         pair = latency.Pair("256×256", np.full((2, 4), 7000), np.full((2, 4), 2000), 600, 170)
@@ -170,9 +179,11 @@ class TestReport:
             matching.Speed("orders, batch door", "Sluice", 6_000_000, np.array([1.0])),
             matching.Speed("orders, batch door", "hftbacktest", 1_000_000, np.array([0.5, 1.0, 0.9])),
         ]
-        results = report.Results(machine.describe(), [pair], pair, small_rates(), spans, speeds)
+        paces = [flows.Pace(flows.TASK, 200_000.0), flows.Pace("queue-reactive flow: order events", 2e6)]
+        results = report.Results(machine.describe(), [pair], pair, small_rates(), spans, speeds, paces)
         page = report.markdown(results)
         for words in ("## Machine", "Python", "## Tick to order", "| 7.0 |", "3.50", "4 ×: met", "simplefix",
+                      "order events | 2,000,000 |", "| 200,000 | 74 | 100,000: met |",
                       "| Sluice: orders, batch door | 6,000,000 | 6.00 | 167 | 1.0 | 5 M: met |",
                       "| hftbacktest: orders, batch door | 1,000,000 | 1.11 | 900 | 5.4 |"):  # fmt: skip
             assert words in page

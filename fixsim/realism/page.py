@@ -25,8 +25,8 @@ def render(study: Study, title: str, command: str) -> str:
         title=escape(title),
         subtitle=escape(_subtitle(study)),
         counts=_counts(study),
-        failing_lead=f"{len(failing)} of {len(study.rows)} statistics fail by rules that were fixed before"
-        " anything was measured (at the foot of the page)."
+        failing_lead=f"{len(failing)} of {len(study.rows)} statistics fail, by rules that are the same for"
+        " every market (at the foot of the page)."
         if failing
         else "No statistic fails.",
         failing="".join(_failing(row) for row in failing),

@@ -81,8 +81,9 @@ METHOD = (
     ),
     (
         "Metaorders",
-        "pass if the estimate lies in the range that the literature gives: exponent 0.4 to 0.7, share of"
-        " the peak left 0.3 to 1.",
+        "pass if the estimate lies in the range that the literature gives (exponent 0.4 to 0.7, share of"
+        " the peak left 0.3 to 1) and its interval is at most twice as wide; open if the interval is wider,"
+        " or alone reaches the range.",
     ),
     (
         "Not measurable",

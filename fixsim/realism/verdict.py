@@ -1,4 +1,4 @@
-"""The rules by which a statistic passes or fails, fixed before anything is measured, and a row's result.
+"""The rules by which a statistic passes or fails, the same for every market, and a row's result.
 
 WITHIN      Distributions and response curves. Pass if the generated market's distance from the tape (L1 for
             distributions, mean absolute difference for curves) is at most the 95 % quantile of the distances
@@ -10,7 +10,8 @@ FACT        Numbers with a null value that means no effect. Fail if SAME fails. 
             market, does not decide it (a fact that the tape barely shows would otherwise fail a perfect
             copy of it half of the time).
 RANGE       Numbers with a range from the literature and no counterpart on the tape. Pass if the generated
-            market's estimate lies in the range; OPEN if only its interval reaches it; else fail.
+            market's estimate lies in the range and its interval is at most twice as wide as the range; OPEN
+            if it is wider, or if only the interval reaches the range; else fail.
 
 A row whose statistic cannot be measured in the generated market (and can on the tape) FAILS. A row that
 cannot be measured on the tape is OPEN. None of the rules looks at the baseline.
@@ -136,6 +137,8 @@ def in_range(generated: Figure, limits: tuple[float, float]) -> tuple[Verdict, s
         return Verdict.FAIL, "above the range" if generated.low > high else "below the range"
     if not low <= generated.value <= high:
         return Verdict.OPEN, "only the interval reaches the range"
+    if generated.high - generated.low > 2 * (high - low):
+        return Verdict.OPEN, "in the range, but the interval is too wide to say"
     return Verdict.PASS, "in the range"
 
 

@@ -80,6 +80,7 @@ def test_fact(
         (Figure(0.9, 0.8, 1.0), Verdict.FAIL),
         (Figure(0.2, 0.1, 0.3), Verdict.FAIL),
         (Figure(0.2, 0.0, 1.9), Verdict.OPEN),
+        (Figure(0.5, 0.0, 1.0), Verdict.OPEN),
         (UNKNOWN, Verdict.FAIL),
     ],
 )

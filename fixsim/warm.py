@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import pkgutil
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +26,8 @@ from fixsim.tape import SHIPPED, load_tape, verify
 
 LIT_VENUES = 2
 PACKAGES = ("risk", "router", "fixsim", "policies")
+_COMPILED_IN = re.compile(rb"import njit|^@(kernel|part|cold|aside)\b|import .*IntEnum", re.MULTILINE)
+"""What marks a file that kernels are made of: kernels, and the names of the numbers in them."""
 
 
 def module_names(packages: tuple[str, ...] = PACKAGES) -> Iterator[str]:
@@ -47,10 +50,10 @@ def forget_stale(folders: list[Path]) -> bool:
     """Drop every cached kernel if the source of any has changed; whether it did.
 
     numba looks at a kernel's own file only: a cached caller would go on with the old code of a kernel that it
-    inlined from another file.
+    inlined from another file, and with the old number of a name that it took from there.
     """
     sources = sorted(path for folder in folders for path in folder.rglob("*.py"))
-    texts = [text for text in map(Path.read_bytes, sources) if b"import njit" in text or b"@kernel" in text]
+    texts = [text for text in map(Path.read_bytes, sources) if _COMPILED_IN.search(text)]
     digest = hashlib.sha256(b"\0".join(texts)).hexdigest()
     stamp = folders[0] / "__pycache__" / "kernels.sha256"
     if stamp.is_file() and stamp.read_text() == digest:

@@ -26,10 +26,10 @@ from fixsim.matching.auction import Auction, clear
 from fixsim.matching.bookview import BookView
 from fixsim.matching.capacity import Capacity, allocate
 from fixsim.matching.errors import MatchingError, UnknownOrder, WrongPhase
-from fixsim.matching.layout import COMMAND, EVENT, MAX_PX, RESULT, Records, S
+from fixsim.matching.layout import COMMAND, EVENT, MAX_PX, RESULT, EventKind, Records, S
 from fixsim.matching.refusals import refusal
 from fixsim.matching.shift import Response, engage
-from fixsim.matching.terms import PLAIN, Kind, Op, Phase, Rules, Terms
+from fixsim.matching.terms import PLAIN, Kind, Op, Peg, Phase, Rules, Terms
 
 if TYPE_CHECKING:
     from fixsim.tape.format import Tape
@@ -263,3 +263,19 @@ class Market(BookView):
         if not 0 <= venue < self.venues:
             raise MatchingError(f"venue {venue} is not one of 0 to {self.venues - 1}")
         return venue
+
+
+def warm() -> None:
+    """Call every kernel that a market calls, on a small one."""
+    events = np.array([(1, 0, 998, 5, -1, EventKind.LIMIT, 1)], EVENT)
+    market = Market(1, 1000, capacity=Capacity(orders=64, recorded=4, own=8, window=64, overflow=4, fills=64))
+    market.feed(events)
+    market.submit(0, -1, 1, 0, 5, Kind.LIMIT, 2, Terms(peg=Peg.PRIMARY))
+    market.set_bands(0, 900, 1100)
+    market.set_phase(0, Phase.AUCTION, 3)
+    market.submit(0, -2, -1, 998, 2, Kind.LIMIT, 4)
+    market.auction(0, 998, 5)
+    market.changes()
+    market.depth(0, 1)
+    market.queue_ahead(0)
+    market.digest()

@@ -31,6 +31,16 @@ def test_warming_says_what_it_did(capsys: pytest.CaptureFixture[str]) -> None:
     assert "router.book" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "source", ["@part\ndef", "@aside\ndef", "@cold\ndef", "from enum import IntEnum, IntFlag"]
+)
+def test_whatever_kernels_are_made_of_counts(tmp_path: Path, source: str) -> None:
+    (tmp_path / "some.py").write_text(f"{source} f\n")
+    assert warm.forget_stale([tmp_path])
+    (tmp_path / "some.py").write_text(f"{source} f  # changed\n")
+    assert warm.forget_stale([tmp_path])
+
+
 def test_a_changed_kernel_drops_every_cached_kernel(tmp_path: Path) -> None:
     source, cached = tmp_path / "kernels.py", tmp_path / "__pycache__" / "other.nbi"
     source.write_text("from numba import njit\n")

@@ -62,7 +62,9 @@ def histogram(what: Distribution, drawn: Histograms, names: dict[str, str]) -> g
     unit = f" ({what.unit})" if what.unit else ""
     figure.update_yaxes(title_text="Share of observations (%)", tickformat="~%", rangemode="tozero")
     figure.update_xaxes(title_text=what.name + unit)
-    _cut_peaks(figure, drawn, names)
+    tape = drawn.shares["tape"]
+    if tape is not None and cut_peaks(drawn):
+        figure.update_yaxes(range=[0, _PEAK * float(tape.max())])
     if what.log:
         figure.update_xaxes(type="log", dtick=1, exponentformat="power")
     else:
@@ -70,28 +72,12 @@ def histogram(what: Distribution, drawn: Histograms, names: dict[str, str]) -> g
     return figure
 
 
-def _cut_peaks(figure: go.Figure, drawn: Histograms, names: dict[str, str]) -> None:
-    """Keep the tape readable where another market has nearly everything in one bin, and say what is cut."""
+def cut_peaks(drawn: Histograms) -> dict[str, float]:
+    """Markets that have a bin higher than the picture shows, and its share: the tape stays readable."""
     tape = drawn.shares["tape"]
-    if tape is None:
-        return
-    top = _PEAK * float(tape.max())
+    top = np.inf if tape is None else _PEAK * float(tape.max())
     peaks = {market: float(shares.max()) for market, shares in drawn.shares.items() if shares is not None}
-    cut = [f"{names[market]} {peak:.0%}" for market, peak in peaks.items() if peak > top]
-    if cut:
-        figure.update_yaxes(range=[0, top])
-        figure.add_annotation(
-            text=f"higher than the frame: {', '.join(cut)}",
-            xref="paper",
-            yref="paper",
-            x=1,
-            y=1,
-            xanchor="right",
-            yanchor="top",
-            showarrow=False,
-            font={"size": 11, "color": MUTED},
-            bgcolor="rgba(255,255,255,0.9)",
-        )
+    return {market: peak for market, peak in peaks.items() if peak > top}
 
 
 def _most_of(edges: Floats, drawn: Histograms) -> list[float]:

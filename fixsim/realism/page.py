@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from fixsim.realism import charts, facts, impact, response
 from fixsim.realism.board import chip, figure_text, scores
+from fixsim.realism.distribution import Histograms
 from fixsim.realism.study import MARKETS, Market, Study
 from fixsim.realism.texts import CAUTION, LEADS, METHOD, SHAPES
 from fixsim.realism.verdict import Row, Verdict
@@ -99,7 +100,7 @@ def _panels(study: Study, family: str) -> list[str]:
     names = {key: study.markets[key].name for key in MARKETS}
     by_name = {row.name: row for row in study.rows}
     panels = [
-        _panel(name, what.how, charts.histogram(what, drawn, names), by_name[name])
+        _panel(name, what.how + _cut(drawn, names), charts.histogram(what, drawn, names), by_name[name])
         for name, (what, drawn) in study.distributions.items()
         if what.family == family
     ]
@@ -129,6 +130,11 @@ def _panels(study: Study, family: str) -> list[str]:
     elif family == facts.FAMILY:
         panels += [_panel(title, text, charts.shape(study, key)) for key, title, text in SHAPES]
     return panels
+
+
+def _cut(drawn: Histograms, names: dict[str, str]) -> str:
+    peaks = [f"{names[market]} {peak:.0%}" for market, peak in charts.cut_peaks(drawn).items()]
+    return f" Higher than the picture: {', '.join(peaks)}." if peaks else ""
 
 
 def _law_text(study: Study) -> str:

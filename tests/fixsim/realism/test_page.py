@@ -143,11 +143,13 @@ def test_a_bin_that_dwarfs_the_tape_is_cut_and_said(result: Study) -> None:
     shares = dict(drawn.shares)
     shares["generated"] = np.zeros(len(drawn.bins))
     shares["generated"][3] = 1.0
-    figure = charts.histogram(
-        what, replace(drawn, shares=shares), {"tape": "t", "generated": "g", "baseline": "b"}
-    )
+    dwarfing = replace(drawn, shares=shares)
+    figure = charts.histogram(what, dwarfing, {"tape": "t", "generated": "g", "baseline": "b"})
     assert figure.layout.yaxis.range[1] < 1
-    assert "g 100%" in figure.layout.annotations[0].text
+    assert charts.cut_peaks(dwarfing) == {"generated": 1.0}
+    page = render(replace(result, distributions={what.name: (what, dwarfing)}), "t", "c")
+    assert "Higher than the picture: a &amp; b 100%." in page
+    assert charts.cut_peaks(replace(drawn, shares=dict.fromkeys(shares, drawn.shares["tape"]))) == {}
 
 
 def test_the_terminal_has_a_line_a_statistic_and_the_verdict_within_80_columns(result: Study) -> None:

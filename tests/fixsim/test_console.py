@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +22,16 @@ from hypothesis import strategies as st
 
 from fixsim.adminsocket import MAX_REQUEST_BYTES, AdminError, AdminServer, ask
 from fixsim.console import Console
+from fixsim.matching import EventKind
 from fixsim.reporting import MAX_EXECUTIONS
+from fixsim.server import serve
+from fixsim.settings import Admin
 from fixsim.unasked import fills
 from risk.errors import SettingsError
 from risk.order import OrdType, Side
+from router.clock import SteppedClock, SystemClock
 from router.fix.messages import OrderCancelReplaceRequest
+from router.link import TcpNetwork
 from tests.fixsim.market import (
     BTC,
     ETC,
@@ -35,9 +42,11 @@ from tests.fixsim.market import (
     Floor,
     cancel,
     order,
+    settings,
     tape,
     with_clients,
 )
+from tests.fixsim.test_server import BUSY, Trader
 
 OWN = "XLIT1"
 
@@ -394,6 +403,44 @@ async def test_an_exchange_that_goes_away_is_an_error_of_its_own(tmp_path: Path)
     with pytest.raises(AdminError, match="whether it was done is not known"):
         await asyncio.to_thread(ask, path, {"cmd": "status"})
     server.close()
+
+
+@pytest.mark.parametrize("clock", ["wall", "lockstep"])
+async def test_what_an_operator_does_reaches_a_client_over_tcp(tmp_path: Path, clock: str) -> None:
+    """On either clock: an order is cancelled while the market runs, and its owner hears of it."""
+    path = tmp_path / "s"
+    rule = {"mode": clock, "speed": 1.0, "participants": ["router"], "lost_ns": 20_000_000}
+    rules = settings(clock=rule).model_copy(update={"admin": Admin(socket=str(path))})
+    ports: asyncio.Future[dict[str, int]] = asyncio.get_running_loop().create_future()
+    record = io.StringIO()
+    moves = [(ms, EventKind.LIMIT, 100 + ms, 1, 5_000, 1) for ms in range(1, 3_000, 5)]
+    server = asyncio.ensure_future(serve(rules, tape(moves, 3_000), record, listening=ports.set_result))
+    opened = await asyncio.wait_for(ports, 10)
+    trader = Trader(opened, SteppedClock() if clock == "lockstep" else SystemClock(), TcpNetwork())
+    if trader.part is not None:
+        await trader.part.join("127.0.0.1", opened["clock"])
+    else:
+        await trader.dial()
+    await _until(lambda: [seen[150] for seen in trader.reports()] == ["0"])
+    told = (await asyncio.to_thread(ask, path, {"cmd": "status"}))["status"]["venues"]
+    (busy,) = (venue for venue in told if venue["open_orders"])
+    assert busy["clients"] == ["SLUICE-OE", "SLUICE-MD"]
+    request = {"cmd": "cancel", "venue": BUSY, "order_id": busy["orders"][0]["order_id"]}
+    assert (await asyncio.to_thread(ask, path, request))["ok"]
+    await _until(lambda: [seen[150] for seen in trader.reports()] == ["0", "4"])
+    assert trader.reports()[-1][58] == "cancel by the operator"
+    await asyncio.wait_for(server, 20)
+    events = [json.loads(line)["event"] for line in record.getvalue().splitlines()]
+    assert events == ["order", "canceled", "admin", "end"]
+    assert not path.exists()
+
+
+async def _until(true: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if true():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("not so after five seconds")
 
 
 # -- as commands

@@ -92,6 +92,7 @@ def serve(
 
     In lock-step time waits until every participant of the settings has joined the clock link.
     """
+    from fixsim.generated import generated
     from fixsim.server import serve as run_venues
     from fixsim.tape.edits import load_recording
 
@@ -101,11 +102,13 @@ def serve(
     listed = {symbol: load_recording(place) for symbol, place in listed_tapes(loaded, settings).items()}
     for symbol, other in listed.items():
         refuse_listed_tape(loaded, symbol, other, settings)
+    flows = generated(loaded, tape, settings)
     script = _script(loaded, settings, faults)
     path = record or Path(loaded.record)
     with path.open("a", encoding="ascii", buffering=1) as file:
         _only_writer(file, path)
-        _run(run_venues(loaded, tape, file, listed=listed, listening=_announce(ready), faults=script))
+        every = {**listed, **flows}
+        _run(run_venues(loaded, tape, file, listed=every, listening=_announce(ready), faults=script))
 
 
 @app.command()

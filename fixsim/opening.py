@@ -35,6 +35,8 @@ def opened(source: Tape | PartialTape | Source, settings: Settings, rule: Instru
             raise ValueError(f"{rule.symbol}: its market has {source.market.rules}, its settings {rules}")
         return source
     tape = rule.tape if isinstance(rule, Listed) else settings.tape
+    if tape is None:
+        raise ValueError(f"{rule.symbol}: its flow is drawn from a model, and a tape was given")
     impact = None
     if settings.impact is not None and rule is settings.instrument:
         impact = Impact(**settings.impact.model_dump())

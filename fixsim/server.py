@@ -19,6 +19,7 @@ from fixsim.adminsocket import AdminServer
 from fixsim.console import Answer, Console
 from fixsim.exchange import Exchange
 from fixsim.faults import Script
+from fixsim.flow.source import Source
 from fixsim.gateway import Gateway
 from fixsim.held import Held
 from fixsim.lockstep import Coordinator
@@ -39,7 +40,7 @@ async def serve(
     tape: Tape | PartialTape,
     record: IO[str],
     *,
-    listed: Mapping[str, Tape | PartialTape] | None = None,
+    listed: Mapping[str, Tape | PartialTape | Source] | None = None,
     clock: Clock | None = None,
     network: Network | None = None,
     listening: Callable[[dict[str, int]], object] = lambda ports: None,
@@ -47,8 +48,8 @@ async def serve(
 ) -> None:
     """Run the exchange from the tape's start to its end; `listening` gets the open ports ("clock" too).
 
-    `listed` are the further instruments' tapes, by symbol; `faults` a script and its name, at work from the
-    start.
+    `listed` are the further instruments' tapes or flows, by symbol; `faults` a script and its name, at work
+    from the start.
 
     Cancelling it is a clean stop: participants are told, and the record gets its last line.
     """

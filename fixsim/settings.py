@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from fixsim.flow.settings import GeneratedFlow
 from fixsim.instrument import Frozen as _Frozen
 from fixsim.instrument import Instrument as Instrument
 from fixsim.tape import SHIPPED
@@ -51,9 +52,28 @@ class Tape(_Frozen):
 
 
 class Listed(Instrument):
-    """One more instrument at every venue. Its tape starts when the first one's does, whatever its dates."""
+    """One more instrument at every venue, moved by a tape of its own or by a flow drawn from a model.
 
-    tape: Tape
+    Its tape starts when the first instrument's does, whatever its dates.
+    """
+
+    tape: Tape | None = None
+    flow: GeneratedFlow | None = None
+
+    @model_validator(mode="after")
+    def _one_thing_moves_it(self) -> Self:
+        if (self.tape is None) == (self.flow is None):
+            raise ValueError(f"{self.symbol}: needs either tape or flow, and not both")
+        if self.flow is None:
+            return self
+        if self.ticks is not None:
+            raise ValueError(
+                f"{self.symbol}: ticks needs a tape, a flow quotes at every multiple of tick_nanos"
+            )
+        if self.flow.start_nanos % self.tick_nanos:
+            stated = f"flow.start_nanos = {self.flow.start_nanos}"
+            raise ValueError(f"{stated}: must be a multiple of tick_nanos, {self.tick_nanos}")
+        return self
 
 
 class Clock(_Frozen):
@@ -307,6 +327,7 @@ def listed_tapes(settings: Settings, settings_path: Path) -> dict[str, Path]:
     return {
         listed.symbol: _find(listed.tape, f"listing.{number}.tape", settings_path)
         for number, listed in enumerate(settings.listing)
+        if listed.tape is not None
     }
 
 
@@ -330,6 +351,8 @@ def refuse_listed_tape(settings: Settings, symbol: str, tape: RecordedTape, sett
     """The same for the tape of a further instrument."""
     number = [listed.symbol for listed in settings.listing].index(symbol)
     listed, field = settings.listing[number], f"listing.{number}"
+    if listed.tape is None:
+        raise SettingsError(f"{settings_path}: {field}.tape: {symbol} has a flow, and no tape")
     _refuse(listed, field, listed.tape, f"{field}.tape", tape, settings_path)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from fixsim.bands import Bands
+from fixsim.bounds import Bounds
 from fixsim.dark import DarkBook, HiddenInterest, consolidated, midpoint
 from fixsim.entry import Ask, Kind
 from fixsim.matching import FillFlag, Market, OutOfBand, Peg, Phase, Reason, Terms, WrongPhase
@@ -49,6 +50,8 @@ class LitMarket:
     max_px: int
     bands: Bands | None = None
     touched: set[int] = field(default_factory=set)
+    bounds: Bounds = field(init=False)
+    """What passive orders would have got at best and at worst."""
     last_px: list[int] = field(init=False)
     """The last trade's price by venue; 0: none yet."""
     _touch: Far | None = None
@@ -56,6 +59,7 @@ class LitMarket:
     _waiting: list[list[Happening]] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.bounds = Bounds(self.market)
         self.last_px = [0 for _ in self.publishers]
         self._waiting = [[] for _ in self.publishers]
 
@@ -65,7 +69,9 @@ class LitMarket:
         `far` is the touch as the participant's order `taker` found it: its fills say if they were better.
         """
         notes = self.market.notes().tolist()
-        fills = self.market.fills().tolist()
+        drained = self.market.fills()
+        self.bounds.observe(drained)
+        fills = drained.tolist()
         moved = False
         for number, record in enumerate(fills):
             _, maker, key, px, qty, _, _, venue, sign, maker_is_ours, taker_is_ours, flags = record
@@ -102,6 +108,7 @@ class LitMarket:
         while notes and notes[0][3] <= fills:
             _, key, _, _, venue, reason = notes.pop(0)
             self._waiting[venue].append(Gone(key, WHY[Reason(reason)]))
+            self.bounds.ended(key)
 
     def take(self, venue: int) -> list[Happening]:
         """What befell participants' orders at a lit venue since the last call."""
@@ -157,11 +164,14 @@ class LitBook:
             touch = market.best(self.venue)
             why = f"stopped at the {bands}" if (touch.ask_qty if ask.sign > 0 else touch.bid_qty) else ""
         self.lit.settle(key, far)
+        if kind is MarketKind.LIMIT and not terms.hidden and terms.peg is Peg.NONE:
+            self.lit.bounds.placed(key, self.venue, ask.sign, ask.px)
         return Outcome(self.lit.take(self.venue), done.cancelled, why)
 
     def cancel(self, key: int, now_ns: int) -> None:
         self.lit.market.cancel(key, now_ns)
         self.lit.settle()
+        self.lit.bounds.ended(key)
 
     def replace(self, key: int, px: int, leaves_lots: int, now_ns: int) -> Outcome:
         far = self.lit.touch()
@@ -170,7 +180,9 @@ class LitBook:
             done = self.lit.market.replace(key, px, leaves_lots, now_ns)
         except OutOfBand as refused:
             raise OutOfBand(bands.refusal(px) if bands else str(refused)) from None
+        self.lit.bounds.replacing(key, px, leaves_lots)
         self.lit.settle(key, far)
+        self.lit.bounds.replaced(key, px)
         return Outcome(self.lit.take(self.venue), done.cancelled)
 
 

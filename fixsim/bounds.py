@@ -126,25 +126,33 @@ class Bounds:
     def __init__(self, market: Market) -> None:
         self._market = market
         self._live: dict[int, _Stay] = {}
+        self._between: dict[int, _Stay] = {}
         self._over: list[Bound] = []
 
     def placed(self, key: int, venue: int, sign: int, px: int) -> None:
-        """A displayed limit order rests at a price, now that its own fills as a taker were observed.
-
-        One that stood there before, and was replaced by less, stays where it was.
-        """
-        leaves, stay = self._market.leaves(key), self._live.get(key)
-        if stay is not None:
-            stay.qty = stay.filled + leaves
-        elif leaves:
+        """A displayed limit order rests at a price, now that its own fills as a taker were observed."""
+        leaves = self._market.leaves(key)
+        if leaves:
             others = self._others(key, sign, px)
             self._live[key] = _Stay(key, venue, sign, px, leaves, others, others)
 
     def replacing(self, key: int, px: int, leaves_qty: int) -> None:
-        """It is about to be replaced, and `placed` follows. With less at its price it keeps its place."""
+        """It is replaced, and what follows from that is not observed yet; `replaced` comes after that.
+
+        With less at its price it keeps its place, and its stay goes on.
+        """
         stay = self._live.get(key)
         if stay is not None and (px != stay.px or leaves_qty > stay.qty - stay.filled):
+            self._between[key] = stay
             self.ended(key)
+
+    def replaced(self, key: int, px: int) -> None:
+        """What a replace led to has been observed: it rests at `px`, or nothing of it is left."""
+        stay, before = self._live.get(key), self._between.pop(key, None)
+        if stay is not None:
+            stay.qty = stay.filled + self._market.leaves(key)
+        elif before is not None:
+            self.placed(key, before.venue, before.sign, px)
 
     def ended(self, key: int) -> None:
         """It was cancelled, by whomever."""

@@ -394,4 +394,6 @@ class Exchange:
                     order_id=order.order_id, qty_lots=order.qty_lots, cum_lots=order.cum_lots,
                     leaves_lots=order.leaves_lots,
                 )  # fmt: skip
+        for listing in self._all:
+            listing.record_bounds(self.record, [self.venues[name] for name in self._lit], now_ns)
         self.record.end(now_ns, "+".join(one.lit.market.digest() for one in self._all))

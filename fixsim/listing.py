@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from fixsim.bands import Bands
 from fixsim.books import DarkMarket, Far, LitBook, LitMarket, depth_of
@@ -16,6 +17,10 @@ from fixsim.flow.source import Source
 from fixsim.orders import Book, Happening
 from fixsim.publisher import Publisher
 from fixsim.settings import Instrument, Settings
+
+if TYPE_CHECKING:
+    from fixsim.record import Record
+    from fixsim.venue import Venue
 
 MAX_NANOS = 2**63 - 1
 
@@ -118,6 +123,24 @@ class Listing:
             self._far = self.lit.touch()
         for venue, dark in self.dark.items():
             yield venue, dark.advance(wall_ns, self._far)
+
+    def record_bounds(self, record: Record, lit: Sequence[Venue], now_ns: int) -> None:
+        """What passive orders got, and would have got at best and at worst; nothing where none stood."""
+        rows = self.lit.bounds.report()
+        for row in rows:
+            order = lit[row.venue].orders[row.key]
+            record.write(
+                "bounds", now_ns, lit[row.venue].settings.name, session=order.owner,
+                cl_ord_id=order.cl_ord_id, order_id=order.order_id,
+                price_nanos=row.px * self.instrument.tick_nanos // 2, qty_lots=row.qty,
+                optimistic_lots=row.optimistic, fifo_lots=row.fifo, conservative_lots=row.conservative,
+            )  # fmt: skip
+        if rows:
+            total = self.lit.bounds.totals()
+            record.write(
+                "bounds", now_ns, "", symbol=self.instrument.symbol, qty_lots=total.qty,
+                optimistic_lots=total.optimistic, fifo_lots=total.fifo, conservative_lots=total.conservative,
+            )  # fmt: skip
 
     def _look(self) -> None:
         market_ns = self.source.flow.next_time_ns()

@@ -20,6 +20,9 @@ report left). Every line has `event`, `time_ns` and `venue`; the other keys depe
                    venue); number counts from 0 in the script's file
     admin          text: what an operator did at the admin console
     open           session cl_ord_id order_id qty_lots cum_lots leaves_lots (one for each, at the end)
+    bounds         session cl_ord_id order_id price_nanos qty_lots optimistic_lots fifo_lots
+                   conservative_lots: at the end, for each stay of a displayed order at a price of a lit
+                   venue; then, with venue "" and symbol for an order, the sums (see fixsim/bounds.py)
     end            venue "": time_ns, orders, fills, state (digest of the lit books): the last line
 
 Side is the wire's (1 buy, 2 sell, 5, 6); liquidity is LastLiquidityInd(851): 1 added, 2 removed; 0 in an

@@ -44,7 +44,7 @@ def settings(**changes: Any) -> Settings:
     """`table()` as settings; `changes` replace whole tables' fields: clock={"mode": "wall"}."""
     read = table()
     for name, change in changes.items():
-        read[name] = read[name] | change if isinstance(change, dict) else change
+        read[name] = read.get(name, {}) | change if isinstance(change, dict) else change
     return Settings.model_validate(read)
 
 

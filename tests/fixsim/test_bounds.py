@@ -49,12 +49,10 @@ class Desk:
 
     def replace(self, key: int, px: int, qty: int) -> None:
         self.now += 1
-        slot = next(row for v in (0, 1) for row in self.market.orders(v) if row["key"] == key)
-        venue = next(v for v in range(self.market.venues) if key in self.market.orders(v)["key"])
-        self.bounds.replacing(key, px, qty)
         self.market.replace(key, px, qty, self.now)
+        self.bounds.replacing(key, px, qty)
         self.bounds.observe(self.market.fills())
-        self.bounds.placed(key, venue, int(slot["sign"]), px)
+        self.bounds.replaced(key, px)
 
     def of(self, key: int) -> list[tuple[int, int, int, int]]:
         """quantity, optimistic, FIFO, conservative of each stay"""
@@ -151,13 +149,11 @@ def test_optimistic_is_at_least_fifo_and_fifo_at_least_conservative(
     _, recording = seen(levels, before, stream)
     market = PartialMarket(recording, venues, capacity=SMALL)
     bounds = Bounds(market)
-    keys, venue_of = 0, {}
-    passive = 0
+    keys = passive = 0
     for now, action in enumerate([*actions, ("step", len(recording.events))]):
         match action:
             case ("submit", venue, sign, px, qty, kind):
                 keys += 1
-                venue_of[-keys] = (venue % venues, sign)
                 display = shown if kind is Kind.LIMIT and shown < qty else 0
                 market.submit(venue % venues, -keys, sign, px, qty, kind, now, Terms(display_qty=display))
                 bounds.observe(market.fills())
@@ -167,10 +163,10 @@ def test_optimistic_is_at_least_fifo_and_fifo_at_least_conservative(
                 bounds.observe(market.fills())
                 bounds.ended(-1 - which % keys)
             case ("replace", which, px, qty) if keys and market.leaves(key := -1 - which % keys):
-                bounds.replacing(key, px, qty)
                 market.replace(key, px, qty, now)
+                bounds.replacing(key, px, qty)
                 bounds.observe(market.fills())
-                bounds.placed(key, *venue_of[key], px)
+                bounds.replaced(key, px)
             case ("step", rows):
                 for _ in range(rows):
                     market.replay_event()

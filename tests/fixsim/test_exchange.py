@@ -343,7 +343,7 @@ def test_what_the_settings_file_shows_in_comments_can_be_said(tmp_path: Path) ->
     drop = next(line for line in written.splitlines() if "RISK-DC" in line)
     written = written.replace(drop, drop.replace("# ", ""), 1)
     head, _, tail = written.partition("# [[listing]]")
-    tail = "\n".join(line.removeprefix("# ") for line in tail.splitlines())
+    tail = "\n".join(line.removeprefix("# ") for line in tail.partition("\n\n")[0].splitlines())
     file = tmp_path / "fixsim.toml"
     file.write_text(f"{head}[[listing]]{tail}", encoding="utf-8")
     rules = load_settings(file)

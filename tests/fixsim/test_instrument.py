@@ -126,7 +126,7 @@ def test_the_table_and_the_odd_lots_are_told() -> None:
 # -- price bands --------------------------------------------------------------------------------------------
 
 # Around 100.01, the midpoint: 99.01 (rounded up from 99.0099) to 101.01 (down from 101.0101).
-BAND = {"band_bp": 100, "band_recentre_bp": 10}
+BAND: dict[str, Any] = {"band_bp": 100, "band_recentre_bp": 10}
 LIMITS = "price band 99.01 to 101.01, 100 bp around 100.01"
 
 
@@ -184,7 +184,7 @@ SALE = [(ms, EventKind.MARKET, 40 + ms, -1, 0, 2 * BTC) for ms in (100, 110, 120
     [(0, 9_995), (2, 9_996), (3, 9_997), (5, 9_995), (9, 10_000), (None, 10_001)],
 )
 def test_the_band_follows_the_last_trade_by_the_stated_part(recentre: int | None, reference: int) -> None:
-    rule = {"band_bp": 20} | ({} if recentre is None else {"band_recentre_bp": recentre})
+    rule: dict[str, Any] = {"band_bp": 20} | ({} if recentre is None else {"band_recentre_bp": recentre})
     floor, _ = start(SALE, **rule)
     floor.run(200)
     bands, market = floor.exchange.lit.bands, floor.exchange.lit.market
@@ -250,7 +250,7 @@ def test_no_participants_fill_is_outside_the_band() -> None:
 
 # -- odd lots -----------------------------------------------------------------------------------------------
 
-ODD = {"odd_lots": True, "round_lot_lots": BTC}
+ODD: dict[str, Any] = {"odd_lots": True, "round_lot_lots": BTC}
 
 
 def test_odd_lots_trade_are_marked_in_the_record_and_shown_by_their_size() -> None:

@@ -420,7 +420,7 @@ EVERY: FAULTS = (
     {"do": "reject", "share": 0.2},
     {"do": "lose", "share": 0.2},
     {"do": "delay-reports", "by": ["1ms", "20ms"], "share": 0.5},
-    {"do": "lose-reports", "share": 0.2},
+    {"do": "lose-reports", "share": 0.2, "for": "140ms"},
     {"do": "duplicate", "by": ["1ms", "20ms"], "share": 0.5},
     {"do": "reorder", "by": "20ms", "share": 0.5},
     {"do": "halt", "from": "50ms", "for": "10ms"},

@@ -42,6 +42,8 @@ SECURITIES = st.builds(
     round_lots=st.integers(1, 10**12),
     min_lots=st.integers(1, 10**12),
     max_lots=st.integers(1, 10**15),
+    ticks=st.lists(st.tuples(st.integers(0, 10**15), st.integers(1, 10**12)), max_size=3).map(tuple),
+    odd_lots=st.integers(0, 10**12),
 )
 
 
@@ -133,6 +135,17 @@ def test_a_definition_as_wire_text() -> None:
     ).replace(b"|", b"\x01")
 
 
+def test_a_tick_table_and_odd_lots_as_wire_text() -> None:
+    steps = ((0, 10_000_000), (10**10, 50_000_000))
+    security = Security("BTC-USD", "XLIT1", 10_000_000, LOTS, LOTS, 1, 10**11, steps, 1)
+    assert SecurityDefinition("q", "r", 1, security).body() == (
+        b"320=q|322=r|323=1|55=BTC-USD|207=XLIT1|870=5|871=99|872=MinPriceIncrement=0.01|871=99|"
+        b"872=MaxTradeVol=1000|871=99|872=TickIncrement=0.01 StartTickPriceRange=0|871=99|"
+        b"872=TickIncrement=0.05 StartTickPriceRange=10|871=99|872=MinLotSize=0.00000001|"
+        b"561=1|562=0.00000001|"
+    ).replace(b"|", b"\x01")
+
+
 @pytest.mark.parametrize(
     ("kind", "text", "rule"),
     [
@@ -147,6 +160,11 @@ def test_a_definition_as_wire_text() -> None:
         (b"d", "320=1|322=1|323=1|55=A|561=1|562=1|", r"InstrAttribValue\(872\) lacks MinPriceIncrement"),
         (b"d", "320=1|322=1|323=1|55=A|562=1|872=MinPriceIncrement=1|", r"RoundLot\(561\) is missing"),
         (b"d", "320=1|322=1|323=1|55=A|561=1|562=1|872=MinPriceIncrement=x|", "is not a decimal number"),
+        (
+            b"d",
+            "320=1|322=1|323=1|55=A|561=1|562=1|872=MinPriceIncrement=1|872=MaxTradeVol=1|872=TickIncrement=1|",
+            "is not a decimal number",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(kind: bytes, text: str, rule: str) -> None:

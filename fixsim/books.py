@@ -168,10 +168,11 @@ class LitBook:
             self.lit.bounds.placed(key, self.venue, ask.sign, ask.px)
         return Outcome(self.lit.take(self.venue), done.cancelled, why)
 
-    def cancel(self, key: int, now_ns: int) -> None:
+    def cancel(self, key: int, now_ns: int) -> Outcome:
         self.lit.market.cancel(key, now_ns)
         self.lit.settle()
         self.lit.bounds.ended(key)
+        return Outcome(self.lit.take(self.venue))
 
     def replace(self, key: int, px: int, leaves_lots: int, now_ns: int) -> Outcome:
         far = self.lit.touch()
@@ -240,8 +241,9 @@ class DarkMarket:
         )  # fmt: skip
         return Outcome(self._settle(), done.cancelled)
 
-    def cancel(self, key: int, now_ns: int) -> None:
+    def cancel(self, key: int, now_ns: int) -> Outcome:
         self.book.cancel(key)
+        return Outcome(self._settle())
 
     def replace(self, key: int, px: int, leaves_lots: int, now_ns: int) -> Outcome:
         self.book.replace(key, leaves_lots, now_ns, self.mid_px, limit_px=px or None)

@@ -58,7 +58,8 @@ class Book(Protocol):
 
     def submit(self, key: int, ask: Ask, now_ns: int) -> Outcome: ...
 
-    def cancel(self, key: int, now_ns: int) -> None: ...
+    def cancel(self, key: int, now_ns: int) -> Outcome:
+        """What is left goes; pegs that follow the touch may trade upon it."""
 
     def replace(self, key: int, px: int, leaves_lots: int, now_ns: int) -> Outcome: ...
 

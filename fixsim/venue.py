@@ -135,8 +135,9 @@ class Venue:
         if isinstance(found, Reply):
             return [found]
         self._by_cl_ord_id[client, request.cl_ord_id] = found
-        self.places[found.instrument.symbol].book.cancel(found.key, now_ns)
-        return [self._drop(found, now_ns, asked=request.cl_ord_id)]
+        outcome = self.places[found.instrument.symbol].book.cancel(found.key, now_ns)
+        dropped = self._drop(found, now_ns, asked=request.cl_ord_id)
+        return [dropped, *self.happened(outcome.happened, now_ns)]
 
     def replace(self, client: str, request: OrderCancelReplaceRequest, now_ns: int) -> list[Reply]:
         """An OrderCancelReplaceRequest(G): total quantity and price change, side and type may not."""
@@ -254,8 +255,10 @@ class Venue:
         """Open orders go, each with its report; `reason` is 378."""
         replies = []
         for order in orders:
-            self.places[order.instrument.symbol].book.cancel(order.key, now_ns)
-            replies.append(self._drop(order, now_ns, text=text, reason=reason))
+            if order.live:  # still: it may have traded as the one before it went
+                outcome = self.places[order.instrument.symbol].book.cancel(order.key, now_ns)
+                replies.append(self._drop(order, now_ns, text=text, reason=reason))
+                replies += self.happened(outcome.happened, now_ns)
         return replies
 
     def refuse(

@@ -43,8 +43,9 @@ class Book:
         left = ask.qty_lots - sum(fill.qty_lots for fill in fills if fill.key == key)
         return Outcome([*fills], 0 if rests else left)
 
-    def cancel(self, key: int, now_ns: int) -> None:
+    def cancel(self, key: int, now_ns: int) -> Outcome:
         self.asked.append(("cancel", key))
+        return Outcome([])
 
     def replace(self, key: int, px: int, leaves_lots: int, now_ns: int) -> Outcome:
         self.asked.append(("replace", key, px, leaves_lots))

@@ -232,6 +232,7 @@ def test_the_command_says_it_in_a_line_and_exits_with_2(
     path = tmp_path / "fixsim.toml"
     path.write_text(ETC.read_text("utf-8") + HEAD + lines + "\n", "utf-8")
     monkeypatch.setattr("sys.argv", ["fixsim", "serve", "--settings", str(path)])
+    monkeypatch.setattr("structlog.configure", lambda **how: None)  # it outlives this test's stderr
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2

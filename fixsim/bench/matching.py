@@ -4,8 +4,8 @@ Two streams, each given to ours and to hftbacktest in one run, the repeats in tu
 
 - *recording*: the shipped tape from its opening book on. Ours matches the recorded orders; hftbacktest is
   fed what came of it (adds, fills, cancels), since it does not match the market's own orders.
-- *orders*: a seeded stream of every common order type around a wandering price, through the batch door.
-  hftbacktest is again fed what came of it.
+- *orders*: a seeded stream of orders around a wandering price, through the batch door, once of the common
+  types and once of every type. hftbacktest is again fed what came of the first.
 
 A rate is the stream's events (orders, cancels, replaces: what came in) by the seconds that they took, for
 both engines. Over the recording the two must agree on the touch at the end; if they do not, there is no
@@ -32,6 +32,7 @@ from fixsim.matching.terms import Op
 from fixsim.tape.format import Tape, load_tape
 
 PEER = Path(__file__).with_name("peer_hftbacktest.py")
+BATCH, EVERY_TYPE = "orders, batch door", "orders of every type, batch door"
 FEED = np.dtype(
     [
         ("ev", "<u8"), ("exch_ts", "<i8"), ("local_ts", "<i8"), ("px", "<f8"), ("qty", "<f8"),
@@ -74,39 +75,50 @@ def replay_seconds(tape: Tape, venues: int, capacity: Capacity | None = None) ->
     return time.process_time() - begun, market
 
 
-def orders(count: int, seed: int) -> Records:
+def orders(count: int, seed: int, *, every_type: bool = False) -> Records:
     """`count` COMMAND records around a price that wanders: keys -1, -2, …, venue 0.
 
-    Of a hundred: 44 limits of which some are icebergs, post-only or hidden, 42 cancels, 6 replaces, 5 IOC,
-    2 market orders, 1 FOK. Cancels and replaces name recent orders, which may be gone, as at any venue.
+    Of a hundred: 46 limits, 42 cancels, 5 replaces, 5 IOC, 2 market orders. Cancels and replaces name an
+    order that was not cancelled before; it may be filled, as at any venue. With `every_type` some of the limits are
+    icebergs (2 %), post-only (5 %) or hidden (0.1 %), and a fifth of the IOC are FOK.
     """
     rng = np.random.default_rng(seed)
     commands = np.zeros(count, COMMAND)
     draw = rng.random(count)
-    op = np.select([draw < 0.42, draw < 0.48], [int(Op.CANCEL), int(Op.REPLACE)], int(Op.NEW))
-    kind = np.select(
-        [draw < 0.92, draw < 0.97, draw < 0.99],
-        [int(Kind.LIMIT), int(Kind.IOC), int(Kind.MARKET)],
-        int(Kind.FOK),
-    )
-    new = op == Op.NEW
-    made = np.cumsum(new)
-    back = rng.geometric(1 / 400, count)
-    target = np.maximum(1, made - back)
-    sign = np.where(rng.random(count) < 0.5, 1, -1)
+    kind = np.select([draw < 0.93, draw < 0.98], [int(Kind.LIMIT), int(Kind.IOC)], int(Kind.MARKET))
+    if every_type:
+        kind = np.where((kind == Kind.IOC) & (rng.random(count) < 0.2), int(Kind.FOK), kind)
+    op = np.select([draw < 0.42, draw < 0.47], [int(Op.CANCEL), int(Op.REPLACE)], int(Op.NEW))
+    keys, sides = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    alive: list[int] = []
+    side_of = np.where(rng.random(count + 1) < 0.5, 1, -1)
+    pick, made = rng.random(count), 0
+    for i in range(count):
+        if op[i] == Op.NEW or not alive:
+            op[i], made = int(Op.NEW), made + 1
+            keys[i] = made
+            if kind[i] == Kind.LIMIT:
+                alive.append(made)
+        else:
+            at = int(pick[i] * len(alive))
+            keys[i] = alive[at]
+            if op[i] == Op.CANCEL:
+                alive[at] = alive[-1]
+                alive.pop()
+        sides[i] = side_of[keys[i]]
     middle = 200_000 + 2 * np.cumsum(rng.integers(-1, 2, count) * (rng.random(count) < 0.02))
     away = 2 * np.where(kind == Kind.LIMIT, rng.geometric(0.12, count), -rng.integers(0, 4, count))
     special = rng.random(count)
     commands["time_ns"] = np.arange(count) * 1000
-    commands["op"], commands["kind"], commands["sign"] = op, kind, sign
-    commands["key"] = -np.where(new, made, target)
-    commands["px"] = np.where(kind == Kind.MARKET, 0, middle - sign * away)
+    commands["op"], commands["kind"], commands["sign"], commands["key"] = op, kind, sides, -keys
+    commands["px"] = np.where(kind == Kind.MARKET, 0, middle - sides * away)
     commands["qty"] = rng.geometric(1 / 300, count)
     commands["owner"] = 1
-    limit = new & (kind == Kind.LIMIT)
-    commands["display_qty"] = np.where(limit & (special < 0.02), (commands["qty"] + 3) // 4, 0)
-    commands["post_only"] = limit & (special > 0.95)
-    commands["hidden"] = limit & (special > 0.02) & (special < 0.021)
+    if every_type:
+        limit = (op == Op.NEW) & (kind == Kind.LIMIT)
+        commands["display_qty"] = np.where(limit & (special < 0.02), (commands["qty"] + 3) // 4, 0)
+        commands["post_only"] = limit & (special > 0.95)
+        commands["hidden"] = limit & (special > 0.02) & (special < 0.021)
     return commands
 
 
@@ -262,22 +274,23 @@ def measure(
     rows.append(_speed("recording, 3 venues", "Sluice", len(tape.events), split))
     done(1)
     commands = orders(count, 1)
-    runs = [batch_seconds(commands) for _ in range(repeats + 1)][1:]
-    refused = 1 - runs[0][2] / count
-    note = f"{refused:.0%} of them refused or too late, as meant"
-    rows.append(_speed("orders, batch door", "Sluice", count, [s for s, _, _ in runs], note))
-    done(1)
+    for name, stream in ((BATCH, commands), (EVERY_TYPE, orders(count, 1, every_type=True))):
+        runs = [batch_seconds(stream) for _ in range(repeats + 1)][1:]
+        _, market, accepted = runs[-1]
+        note = f"{1 - accepted / count:.0%} too late or refused; {market.counts().resting:,} rest at the end"
+        rows.append(_speed(name, "Sluice", count, [s for s, _, _ in runs], note))
+        done(1)
     if peer is not None:
         short = commands[: max(1, count // 10)]
         feed, told = feed_of_orders(short)
         seconds, _ = peer_seconds(peer, folder, feed, 0, 0.01, 1.0, repeats)
         note = "what came of the first tenth"
-        rows.append(_speed("orders, batch door", "hftbacktest", told, seconds, note))
+        rows.append(_speed(BATCH, "hftbacktest", told, seconds, note))
     done(1)
     return rows
 
 
-PARTS = 5
+PARTS = 6
 
 
 def _speed(stream: str, engine: str, events: int, seconds: object, note: str = "") -> Speed:

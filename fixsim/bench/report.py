@@ -151,11 +151,11 @@ SPEED_GOALS = {"recording, 1 venue": 10e6, "orders, batch door": 5e6}
 
 def _matching(results: Results) -> Figures:
     text = (
-        "The matching core alone, in one thread: recorded order flow matched from the opening book on, and a"
-        " seeded stream of participants' orders (limits, icebergs, hidden, post-only, cancels, replaces, IOC,"
-        " FOK, market) through the batch door, a kernel call for every 4,096 of them, with fills, notes and"
-        " changed levels taken after each. hftbacktest goes through what came of the same streams, fed order"
-        " by order; it does not match the market's own orders, and its opening book is not counted. Events"
+        "The matching core alone, in one thread: recorded order flow matched from the opening book on, and"
+        " seeded streams of participants' orders (limits, cancels, replaces, IOC, market; then also icebergs,"
+        " hidden, post-only, FOK) through the batch door, a kernel call for every 4,096 of them, with fills,"
+        " notes and changed levels taken after each. hftbacktest goes through what came of the same streams,"
+        " fed order by order; it does not match the market's own orders, and its opening book is not counted. Events"
         " are what came in; the figure is the median repeat. Goals: 10 million recorded events a second, 5"
         " million orders."
     )

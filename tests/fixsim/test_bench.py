@@ -148,8 +148,8 @@ class TestMatching:
             matching._agree("recording", market, (1.0, 1.0, 2.0, 1.0), 0.01, 1e-8)
 
     def test_the_stream_of_orders_holds_every_type_and_mostly_succeeds(self) -> None:
-        commands = matching.orders(5000, 1)
-        assert (commands == matching.orders(5000, 1)).all()
+        commands = matching.orders(5000, 1, every_type=True)
+        assert (commands == matching.orders(5000, 1, every_type=True)).all()
         for field, values in (("op", 3), ("kind", 4), ("sign", 2)):
             assert len(np.unique(commands[field])) == values, field
         assert min(np.count_nonzero(commands[f]) for f in ("display_qty", "post_only", "hidden")) > 0

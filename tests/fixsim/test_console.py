@@ -431,7 +431,8 @@ async def test_what_an_operator_does_reaches_a_client_over_tcp(tmp_path: Path, c
     assert trader.reports()[-1][58] == "cancel by the operator"
     await asyncio.wait_for(server, 20)
     events = [json.loads(line)["event"] for line in record.getvalue().splitlines()]
-    assert events == ["order", "canceled", "admin", "end"]
+    assert events[:3] == ["order", "canceled", "admin"]
+    assert events[-1] == "end"
     assert not path.exists()
 
 

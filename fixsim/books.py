@@ -13,6 +13,7 @@ from fixsim.bands import Bands
 from fixsim.bounds import Bounds
 from fixsim.dark import DarkBook, HiddenInterest, consolidated, midpoint
 from fixsim.entry import Ask, Kind
+from fixsim.flow.source import AGENT_KEYS
 from fixsim.matching import FillFlag, Market, OutOfBand, Peg, Phase, Reason, Terms, WrongPhase
 from fixsim.matching import Kind as MarketKind
 from fixsim.orders import Fill, Gone, Happening, Outcome
@@ -80,9 +81,9 @@ class LitMarket:
             self.touched.add(venue)
             self.last_px[venue] = px
             self.publishers[venue].trade(px, qty)
-            if maker_is_ours:
+            if maker_is_ours and maker > AGENT_KEYS:
                 self._waiting[venue].append(Fill(maker, px, qty, True, 0, auction, odd))
-            if taker_is_ours:
+            if taker_is_ours and key > AGENT_KEYS:
                 better = _improvement(sign, px, far) if key == taker and sign else 0
                 self._waiting[venue].append(Fill(key, px, qty, False, better, auction, odd))
             if self.bands is not None:
@@ -107,7 +108,8 @@ class LitMarket:
         """Orders that the market cancelled before its fill number `fills`."""
         while notes and notes[0][3] <= fills:
             _, key, _, _, venue, reason = notes.pop(0)
-            self._waiting[venue].append(Gone(key, WHY[Reason(reason)]))
+            if key > AGENT_KEYS:
+                self._waiting[venue].append(Gone(key, WHY[Reason(reason)]))
             self.bounds.ended(key)
 
     def take(self, venue: int) -> list[Happening]:

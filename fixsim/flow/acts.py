@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from fixsim.flow.displayed import best_px, first_at, next_px, shown
 from fixsim.matching import Capacity, EventKind
-from fixsim.matching.kernel import aside, part
+from fixsim.matching.kernel import aside, cold, part
 from fixsim.matching.layout import EVENT, Code, Core, Records, S
 from fixsim.matching.replay import feed
 from fixsim.matching.resting import slot_of
@@ -189,6 +189,29 @@ def send(core: Core, acts: Acts, now_ns: int) -> int:
     return _OK
 
 
+@cold
+def tell_foreign(core: Core, acts: Acts, before: int, sign: int, px: int, change: int, now_ns: int) -> None:
+    """The rows of a participant's act: its fills are those from `before` on, `change` is what it displays.
+
+    They all have the book after the whole act.
+    """
+    for i in range(before, core.state[_FILLS]):
+        tell_fill(core, acts, i, now_ns)
+    if change > 0:
+        keep(core, acts, RESTED, sign, px, change, change, -1, -1, now_ns)
+    elif change < 0:
+        keep(core, acts, TAKEN_OFF, sign, px, -change, 0, -1, -1, now_ns)
+
+
+@part
+def tell_fill(core: Core, acts: Acts, at: int, now_ns: int) -> None:
+    fill = core.fills[at]
+    maker = -1 if fill.maker_is_ours else int(acts.serial[fill.maker_key])
+    taker = -1 if fill.taker_is_ours else int(acts.serial[fill.taker_key])
+    what = HIDDEN if fill.flags & _HIDDEN_MAKER else TRADED
+    keep(core, acts, what, -fill.aggressor_sign, fill.px, fill.qty, fill.maker_leaves, maker, taker, now_ns)
+
+
 @aside
 def tell(core: Core, acts: Acts, before: int, now_ns: int) -> None:
     """The rows of what was fed: its fills are those from `before` on."""
@@ -197,12 +220,8 @@ def tell(core: Core, acts: Acts, before: int, now_ns: int) -> None:
     filled = 0
     for i in range(before, core.state[_FILLS]):
         fill = core.fills[i]
-        maker = -1 if fill.maker_is_ours else int(acts.serial[fill.maker_key])
-        taker = -1 if fill.taker_is_ours else int(acts.serial[fill.taker_key])
         filled += fill.qty if fill.taker_key == event.ordinal else 0
-        what = HIDDEN if fill.flags & _HIDDEN_MAKER else TRADED
-        sign = -fill.aggressor_sign
-        keep(core, acts, what, sign, fill.px, fill.qty, fill.maker_leaves, maker, taker, now_ns)
+        tell_fill(core, acts, i, now_ns)
     if event.kind == _CANCEL:
         keep(core, acts, TAKEN_OFF, event.sign, event.px, event.qty, 0, order, -1, now_ns)
     elif event.kind == _LIMIT and slot_of(core, event.ordinal) >= 0:

@@ -47,6 +47,11 @@ class Log:
             raise ValueError("a log belongs to one flow")
         self._acts = acts
 
+    def keep_room(self, rows: int) -> None:
+        """Drain if fewer rows are free."""
+        if self._acts is not None and len(self._acts.rows) - int(self._acts.state[ROWS]) < rows:
+            self.drain()
+
     def begins(self) -> None:
         """What was logged so far is the opening; what comes is the flow."""
         self.drain()

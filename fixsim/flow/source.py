@@ -21,6 +21,10 @@ from fixsim.matching.partialmarket import PartialMarket
 from fixsim.tape.format import Tape
 from fixsim.tape.partial import PartialTape
 
+AGENT_KEYS = -(1 << 60)
+"""Order keys at and below this belong to agents that live inside a flow (flow/hostile). Whoever drives a
+market gives its participants' orders keys above it, and passes over fills and notes of those below."""
+
 
 class Flow(Protocol):
     """Order flow into one market. Times are ns UTC of the market."""

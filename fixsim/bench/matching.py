@@ -31,7 +31,8 @@ from fixsim.matching.layout import COMMAND, EventKind, Records
 from fixsim.matching.terms import Op
 from fixsim.tape.format import Tape, load_tape
 
-PEER = Path(__file__).with_name("peer_hftbacktest.py")
+PEER = Path(__file__).parent / "peers" / "hftbacktest_feed.py"
+"""No module of ours: nothing of this environment imports it."""
 BATCH, EVERY_TYPE = "orders, batch door", "orders of every type, batch door"
 FEED = np.dtype(
     [
@@ -79,7 +80,7 @@ def orders(count: int, seed: int, *, every_type: bool = False) -> Records:
     """`count` COMMAND records around a price that wanders: keys -1, -2, …, venue 0.
 
     Of a hundred: 46 limits, 42 cancels, 5 replaces, 5 IOC, 2 market orders. Cancels and replaces name an
-    order that was not cancelled before; it may be filled, as at any venue. With `every_type` some of the limits are
+    order that was not cancelled before; it may be filled, as at any venue. With `every_type` some limits are
     icebergs (2 %), post-only (5 %) or hidden (0.1 %), and a fifth of the IOC are FOK.
     """
     rng = np.random.default_rng(seed)

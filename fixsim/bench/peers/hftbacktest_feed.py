@@ -1,6 +1,6 @@
 """hftbacktest's side of the matching benchmark: a script of its own, run by an environment that has it.
 
-    build/peers/bin/python fixsim/bench/peer_hftbacktest.py FEED.npz REPEATS
+    build/peers/bin/python fixsim/bench/peers/hftbacktest_feed.py FEED.npz REPEATS
 
 FEED.npz holds `feed`, its order-by-order feed (the event record of hftbacktest 2), `opening`, how many of its
 rows are the book at the start, and `tick` and `lot` as floats. Written to stdout, as JSON: the seconds that

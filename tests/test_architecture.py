@@ -41,6 +41,11 @@ PLANTED = [
     Planted("pure: no clock, no I/O, no chance, no model", "fixsim/matching/__init__.py", "import random"),
     Planted("pure: no clock, no I/O, no chance, no model", "router/engine.py", "import onnxruntime"),
     Planted("pure: no clock, no I/O, no chance, no model", "fixsim/venue.py", "import random"),
+    Planted("pure: no clock, no I/O, no chance, no model", "fixsim/flow/rng.py", "import random"),
+    Planted("pure: no clock, no I/O, no chance, no model", "fixsim/faults/engine.py", "import time"),
+    Planted("fixsim: layers", "fixsim/matching/market.py", "import fixsim.tape"),
+    Planted("fixsim: layers", "fixsim/flow/source.py", "import fixsim.exchange"),
+    Planted("fixsim: layers", "fixsim/nowhere.py", "import json"),  # a room without a place
     Planted("risk: the standard library and pydantic", "risk/__init__.py", "import numpy"),
     Planted("production: nothing from the extras", "router/__init__.py", "import plotly"),
 ]

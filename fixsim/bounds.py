@@ -22,7 +22,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from fixsim.matching import FillFlag, Market
+from fixsim.matching import Capacity, FillFlag, Market
 from fixsim.matching.anchors import queue_at
 from fixsim.matching.kernel import kernel
 from fixsim.matching.layout import Core, Records
@@ -196,3 +196,9 @@ def _shown(core: Core, key: int, sign: int, px: int) -> int:
                 total += core.orders[slot].leaves
             slot = core.orders[slot].next
     return total
+
+
+def warm() -> None:
+    """Compile what looks at a price."""
+    size = Capacity(orders=64, recorded=4, own=8, window=64, overflow=4, fills=64)
+    _shown(Market(1, 1000, capacity=size).core, -1, 1, 1000)

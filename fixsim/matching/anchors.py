@@ -12,7 +12,7 @@ hash of the row's number says.
 
 from __future__ import annotations
 
-from fixsim.matching.kernel import cold, kernel
+from fixsim.matching.kernel import aside, part
 from fixsim.matching.layout import SPARE, Code, Core, S
 from fixsim.matching.ledger import L, Ledger
 from fixsim.matching.levels import better, overflow_below, place, window_below
@@ -29,14 +29,14 @@ _LOST_CONSUMED, _LOST_DISPLACED = int(L.LOST_CONSUMED), int(L.LOST_DISPLACED)
 _OK, _ORDERS_FULL, _LEVELS_FULL = int(Code.OK), int(Code.ORDERS_FULL), int(Code.LEVELS_FULL)
 
 
-@kernel
+@part
 def here(core: Core, key: int) -> int:
     """Lots that rest of a recorded order in this market."""
     slot = slot_of(core, key)
     return int(core.orders[slot].leaves) if slot >= 0 else 0
 
 
-@kernel
+@part
 def vanish(core: Core, key: int) -> int:
     """Take a recorded order out of this market; the lots that rested of it."""
     slot = slot_of(core, key)
@@ -47,13 +47,13 @@ def vanish(core: Core, key: int) -> int:
     return left
 
 
-@kernel
+@part
 def home_of(core: Core, ledger: Ledger) -> int:
     """The venue of whatever the row in progress brings without a name."""
     return venue_of(ledger.state[_NAMED] + ledger.state[_CURSOR], core.venues.shape[0])
 
 
-@kernel
+@part
 def stand(core: Core, book: int, key: int, px: int, qty: int) -> int:
     """A recorded order at the end of its price's queue: its slot; -1 where a halted venue takes none."""
     if core.venues[book >> 1].phase >= _HALTED:
@@ -62,14 +62,14 @@ def stand(core: Core, book: int, key: int, px: int, qty: int) -> int:
     return rest(core, book, key, px, qty)
 
 
-@cold
+@aside
 def sweep_all(core: Core, key: int, sign: int, limit: int, qty: int, now_ns: int) -> int:
     """A taker of every venue; what is left of `qty`."""
     core.state[_FUNDS] = -1
     return sweep(core, 0, core.venues.shape[0], key, sign, limit, qty, now_ns)
 
 
-@kernel
+@part
 def next_level(core: Core, book: int, key: int) -> int:
     """The best level of a book whose key (sign x price) is below `key`, or -1."""
     offset = min(key - core.books[book].base, core.bits.shape[1] * 64)
@@ -78,7 +78,7 @@ def next_level(core: Core, book: int, key: int) -> int:
     )
 
 
-@kernel
+@part
 def queue_at(core: Core, book: int, px: int) -> int:
     """The slot of the first order at a price of a book, or -1."""
     key = (1 - 2 * (book & 1)) * px
@@ -86,7 +86,7 @@ def queue_at(core: Core, book: int, px: int) -> int:
     return int(core.levels[number].head) if number >= 0 and core.levels[number].px == px else -1
 
 
-@kernel
+@part
 def recorded_ahead(core: Core, slot: int) -> int:
     """Recorded lots at an order's price that came before it, at all venues."""
     order = core.orders[slot]
@@ -100,7 +100,7 @@ def recorded_ahead(core: Core, slot: int) -> int:
     return total
 
 
-@cold
+@aside
 def goes_out(core: Core, ledger: Ledger, side: int, low: int, high: int) -> None:
     """Prices with keys from `low` up to, not including, `high` go out of view: note who stands where."""
     sign = 1 - 2 * side
@@ -116,7 +116,7 @@ def goes_out(core: Core, ledger: Ledger, side: int, low: int, high: int) -> None
             number = next_level(core, book, sign * core.levels[number].px)
 
 
-@kernel
+@part
 def leave(core: Core, ledger: Ledger, side: int, px: int, shift: int) -> None:
     """A level leaves the window, and its recorded orders with it. `shift`: see partial.py."""
     at = find(ledger, side, px)
@@ -144,7 +144,7 @@ def leave(core: Core, ledger: Ledger, side: int, px: int, shift: int) -> None:
     unshow(ledger, side, at)
 
 
-@kernel
+@part
 def _own_after(core: Core, side: int, px: int, arrival: int) -> int:
     """The participant's order at a price that came first after `arrival`, at all venues: its slot, or -1."""
     found = -1
@@ -160,7 +160,7 @@ def _own_after(core: Core, side: int, px: int, arrival: int) -> int:
     return found
 
 
-@kernel
+@part
 def _move_before(core: Core, slot: int, place_of: int) -> None:
     """An order from the end of its level's queue to the place before another one, with its arrival."""
     order, level = core.orders[slot], core.levels[core.orders[slot].level]
@@ -176,7 +176,7 @@ def _move_before(core: Core, slot: int, place_of: int) -> None:
     order.arrival = before.arrival
 
 
-@kernel
+@part
 def _nameless(core: Core, ledger: Ledger, side: int, at: int, px: int, qty: int) -> int:
     """An anonymous order of a level, in the recording only: its key. It is to stand at `px` here."""
     key = anonymous(ledger)
@@ -186,7 +186,7 @@ def _nameless(core: Core, ledger: Ledger, side: int, at: int, px: int, qty: int)
     return key
 
 
-@kernel
+@part
 def enter(core: Core, ledger: Ledger, side: int, px: int, qty: int, shift: int, now_ns: int) -> int:
     """A level comes into the window with its recorded total: a code."""
     if find(ledger, side, px) >= 0:
@@ -212,7 +212,7 @@ def enter(core: Core, ledger: Ledger, side: int, px: int, qty: int, shift: int, 
     return _OK
 
 
-@cold
+@aside
 def _among_participants(
     core: Core, ledger: Ledger, side: int, at: int, px: int, qty: int, now_ns: int
 ) -> None:

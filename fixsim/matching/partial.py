@@ -16,11 +16,11 @@ from typing import Any
 from fixsim.matching.anchors import enter, goes_out, here, home_of, leave, stand, sweep_all, vanish
 from fixsim.matching.crossing import settle
 from fixsim.matching.dim import take_reference
-from fixsim.matching.kernel import cold, kernel
+from fixsim.matching.kernel import aside, kernel, part
 from fixsim.matching.layout import NOTHING, SPARE, Code, Core, Records, S
 from fixsim.matching.ledger import L, Ledger, PartialKind
 from fixsim.matching.resting import reduce, slot_of, venue_of
-from fixsim.matching.shift import shift_of
+from fixsim.matching.shift import answered, shift_of, taker_shift
 from fixsim.matching.trading import aftermath_fits, crosses, fills_fit, place_fits, record
 from fixsim.matching.window import append, find, nameless, show, take, unshow
 
@@ -40,7 +40,7 @@ _OK, _LEVELS_FULL, _FILLS_FULL = int(Code.OK), int(Code.LEVELS_FULL), int(Code.F
 _DUPLICATE, _OUT_OF_RANGE = int(Code.DUPLICATE), int(Code.OUT_OF_RANGE)
 
 
-@kernel
+@part
 def _add(core: Core, ledger: Ledger, event: Any, side: int, px: int) -> int:
     """An order rests. A participant who stands where it would have traded is met first."""
     key, sign, venues = event.ordinal, event.sign, core.venues.shape[0]
@@ -75,7 +75,7 @@ def _add(core: Core, ledger: Ledger, event: Any, side: int, px: int) -> int:
     return _OK
 
 
-@kernel
+@part
 def _settle(core: Core, ledger: Ledger, side: int, at: int, key: int, qty: int) -> None:
     """The recording has taken `qty` off an order. What it is done with leaves here too."""
     if qty == ledger.there[key]:
@@ -83,7 +83,7 @@ def _settle(core: Core, ledger: Ledger, side: int, at: int, key: int, qty: int) 
     take(ledger, side, at, key, qty)
 
 
-@kernel
+@part
 def _cancel(core: Core, ledger: Ledger, side: int, at: int, key: int, qty: int) -> None:
     """The recording cancels `qty` of an order: first of its consumed lots, for which it is too late."""
     excused = min(qty, max(0, ledger.there[key] - here(core, key)))
@@ -96,14 +96,14 @@ def _cancel(core: Core, ledger: Ledger, side: int, at: int, key: int, qty: int) 
     _settle(core, ledger, side, at, key, qty)
 
 
-@kernel
+@part
 def _print(core: Core, now_ns: int, px: int, qty: int, venue: int, sign: int) -> None:
     trade = core.trades[core.state[_TRADES] % core.trades.shape[0]]
     trade.time_ns, trade.px, trade.qty, trade.venue, trade.aggressor_sign = now_ns, px, qty, venue, sign
     core.state[_TRADES] += 1
 
 
-@kernel
+@part
 def _front(core: Core, side: int) -> int:
     """The slot of the displayed order that a taker of every venue meets first, or -1."""
     first, best, arrival = -1, NOTHING, 0
@@ -117,20 +117,21 @@ def _front(core: Core, side: int) -> int:
     return int(first)
 
 
-@kernel
+@part
 def _arrive(core: Core, ledger: Ledger, slot: int, sign: int, limit: int, qty: int, now_ns: int) -> int:
     """The taker of a recorded execution of the order in `slot` (-1: it rests no more); what it could not get.
 
-    `sign` is the taker's, `limit` its sign x price.
+    `sign` is the taker's, `limit` its sign x price. Where prices have answered to participants, who stands
+    before whom is not what it was: then it meets whoever it meets.
     """
     taker = TAKERS + ledger.state[_CURSOR]
-    aside = slot >= 0 and _front(core, 1 if sign > 0 else 0) != slot
-    if aside and core.venues[core.orders[slot].book >> 1].phase == 0:
+    others = slot >= 0 and not answered(core) and _front(core, 1 if sign > 0 else 0) != slot
+    if others and core.venues[core.orders[slot].book >> 1].phase == 0:
         qty = _past_others(core, ledger, slot, sign, limit, qty, now_ns)
     return sweep_all(core, taker, sign, limit, qty, now_ns) if qty > 0 else 0
 
 
-@cold
+@aside
 def _past_others(core: Core, ledger: Ledger, slot: int, sign: int, limit: int, qty: int, now_ns: int) -> int:
     """Participants who stand before the recorded order are met: what is left for it and who follows.
 
@@ -157,7 +158,7 @@ def _past_others(core: Core, ledger: Ledger, slot: int, sign: int, limit: int, q
     return qty
 
 
-@kernel
+@part
 def _execute(core: Core, ledger: Ledger, event: Any, side: int, at: int, key: int, qty: int, px: int) -> None:
     """`qty` of order `key` was executed in the recording."""
     before = here(core, key)
@@ -167,7 +168,7 @@ def _execute(core: Core, ledger: Ledger, event: Any, side: int, at: int, key: in
     _settle(core, ledger, side, at, key, qty)
 
 
-@kernel
+@aside
 def _unseen(core: Core, ledger: Ledger, event: Any, side: int, px: int, qty: int) -> int:
     """A recorded taker met lots that were not displayed: participants at its price or better are first.
 
@@ -184,7 +185,7 @@ def _unseen(core: Core, ledger: Ledger, event: Any, side: int, px: int, qty: int
     return left
 
 
-@kernel
+@part
 def _take_off(core: Core, ledger: Ledger, event: Any, side: int, px: int) -> None:
     """REDUCE, DELETE or TRADE: lots leave the recorded window."""
     at = find(ledger, side, event.px)
@@ -214,13 +215,16 @@ def _take_off(core: Core, ledger: Ledger, event: Any, side: int, px: int) -> Non
             _unseen(core, ledger, event, side, px, left)
 
 
-@kernel
+@part
 def _row(core: Core, ledger: Ledger, event: Any) -> int:
     side = 1 if event.sign < 0 else 0
     taker = event.kind == _TRADE or event.kind == _HIDDEN
     shift, px = 0, event.px
     if core.state[_IMPACT] != 0:
-        shift = shift_of(core, -event.sign if taker else event.sign, event.time_ns)
+        if taker:
+            shift = taker_shift(core, event.qty, event.time_ns)
+        else:
+            shift = shift_of(core, event.sign, event.qty, event.time_ns)
         px = max(px + shift, 2 - (px & 1))
     if event.kind == _ADD:
         return _add(core, ledger, event, side, px)
@@ -244,7 +248,7 @@ def _row(core: Core, ledger: Ledger, event: Any) -> int:
     return _OK
 
 
-@kernel
+@part
 def feed(core: Core, ledger: Ledger, event: Any) -> int:
     """One PARTIAL record: a code."""
     dims = core.state[_DIMS] > 0

@@ -133,8 +133,9 @@ def replay(core: Core, events: Records, until_ns: int, at_most: int) -> int:
     at = core.state[_CURSOR]
     stop = min(events.shape[0], at + at_most)
     while at < stop and events[at].time_ns <= until_ns:
-        if core.state[_IMPACT] != 0:
-            core.state[_SHIFT] = shift_of(core, events[at].sign, events[at].time_ns)
+        if core.state[_IMPACT] != 0 and events[at].kind == _LIMIT:
+            e = events[at]
+            core.state[_SHIFT] = shift_of(core, e.sign, e.qty, e.time_ns)
         code = feed(core, events[at])
         core.state[_SHIFT] = 0
         if code != _OK:

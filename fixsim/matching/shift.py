@@ -5,13 +5,17 @@ volume, each lot of it decaying exponentially, and the power acts on the decayed
 
     I = scale · sign(Q) · (|Q| / volume) ^ beta.
 
-After net buying (Q > 0), a recorded sell that arrives is moved up by I, and a recorded buy up by I too, but
-by no more than what participants paid in such shifts, on average, for the lots that they hold and would sell
-to it; after net selling the same downwards. Without that bound a round trip pays: what is bought at once is
-bought before the prices moved, and sold after. With it, what the shifts give back on the way out of a
-position is at most what they took on the way in (the round-trip tests hold pathwise where history stands
-still). Shifts are whole ticks. Fills are taken in from the market's own record of them, before anything else
-arrives; trades between participants and auctions' leave nothing.
+After net buying (Q > 0) recorded sells that arrive are moved up by I. Recorded buys are moved up too, but by
+no more than participants can pay for: what they paid in shifts for the lots that they hold, spread over
+those lots or, if that is more, over all that could be sold to buys so moved (displayed within I of the best
+bid, and the order that arrives). After net selling the same downwards. The takers of a partial tape's
+executions, which act on prices rather than make them, move like the side that moves less.
+
+Without the bound a round trip pays: what is bought at once is bought before prices move, and sold after; and
+where the bound forgets depth, a little is bought dearly and much sold. With it, shifts give back on the way
+out of a position at most what they took on the way in (the tests of round trips hold pathwise where history
+stands still). Shifts are whole ticks. Fills are taken in from the market's own record of them, before
+anything else arrives; trades between participants and auctions' leave nothing.
 """
 
 from __future__ import annotations
@@ -22,8 +26,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fixsim.matching.kernel import cold, kernel
-from fixsim.matching.layout import Core, S
+from fixsim.matching.anchors import next_level
+from fixsim.matching.kernel import aside, cold, part
+from fixsim.matching.layout import NOTHING, Core, S
 
 _ON, _FILLS, _ABSORBED = int(S.IMPACT), int(S.FILLS), int(S.ABSORBED)
 
@@ -69,14 +74,14 @@ def engage(core: Core, response: Response) -> Core:
     return made
 
 
-@kernel
+@part
 def _flow(core: Core, now_ns: int) -> float:
     """Q at a time."""
     elapsed = max(0.0, now_ns - core.impact[_FLOW_NS])
     return float(core.impact[_FLOW] * math.exp(-elapsed * core.impact[_RATE]))
 
 
-@kernel
+@part
 def _traded(core: Core, sign: int, lots: int, shift: int, now_ns: int) -> None:
     """Participants traded `lots` at a price that was shifted by `shift`."""
     core.impact[_FLOW] = _flow(core, now_ns) + sign * lots
@@ -106,25 +111,54 @@ def absorb(core: Core) -> None:
     core.state[_ABSORBED] = core.state[_FILLS]
 
 
-@cold
-def shift_of(core: Core, sign: int, now_ns: int) -> int:
-    """Half ticks, even, by which the price of a recorded order of this side moves that arrives now."""
+@part
+def _reachable(core: Core, sign: int, size: float) -> int:
+    """Lots displayed on a side no further than `size` half ticks from its best price, at all venues."""
+    side, best = 1 if sign < 0 else 0, NOTHING
+    for book in range(side, core.books.shape[0], 2):
+        best = max(best, core.books[book].best_key)
+    total = 0
+    for book in range(side, core.books.shape[0], 2):
+        number = core.books[book].best
+        while number >= 0 and sign * core.levels[number].px >= best - size:
+            total += core.levels[number].qty
+            number = next_level(core, book, sign * core.levels[number].px)
+    return total
+
+
+@aside
+def shift_of(core: Core, sign: int, lots: int, now_ns: int) -> int:
+    """Half ticks, even, by which the price of a recorded order of this side moves that arrives to rest."""
     if core.state[_ABSORBED] < core.state[_FILLS]:
         absorb(core)
     flow, held = _flow(core, now_ns), core.impact[_HELD]
     if flow == 0:
         return 0
-    size = core.impact[_SCALE] * math.pow(abs(flow) / core.impact[_VOLUME], core.impact[_BETA]) / 2
+    size = core.impact[_SCALE] * math.pow(abs(flow) / core.impact[_VOLUME], core.impact[_BETA])
+    ticks = 0
     if flow * sign < 0:
-        ticks = math.floor(size + 0.5)
-    elif flow * held > 0 and core.impact[_PAID] > 0:
-        ticks = math.floor(min(size, core.impact[_PAID] / abs(held) / 2))
-    else:
-        ticks = 0
+        ticks = math.floor(size / 2 + 0.5)
+    elif flow * held > 0 and core.impact[_PAID] >= 2 * abs(held):
+        over = max(abs(held), float(lots + _reachable(core, sign, size)))
+        ticks = math.floor(min(size, core.impact[_PAID] / over) / 2)
     return int(2 * ticks) if flow > 0 else int(-2 * ticks)
 
 
-@kernel
+@aside
+def taker_shift(core: Core, lots: int, now_ns: int) -> int:
+    """The same for the limit of a recorded taker, of either side."""
+    if core.state[_ABSORBED] < core.state[_FILLS]:
+        absorb(core)
+    return shift_of(core, 1 if core.impact[_FLOW] > 0 else -1, lots, now_ns)
+
+
+@part
+def answered(core: Core) -> bool:
+    """Whether prices may have moved: participants have traded."""
+    return bool(core.state[_ON] != 0 and core.impact[_FLOW] != 0)
+
+
+@part
 def moved(core: Core, key: int, px: int, shift: int) -> int:
     """The price at which a recorded order stands, on the same half of a tick and above 0; kept by its key."""
     to = max(px + shift, 2 - (px & 1))

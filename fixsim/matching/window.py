@@ -5,13 +5,13 @@ Nothing here touches the market: it is what the recording says, whoever else tra
 
 from __future__ import annotations
 
-from fixsim.matching.kernel import kernel
+from fixsim.matching.kernel import part
 from fixsim.matching.ledger import L, Ledger
 
 _NAMED, _FREE = int(L.NAMED), int(L.FREE)
 
 
-@kernel
+@part
 def find(ledger: Ledger, side: int, px: int) -> int:
     """Where the level `px` is in the window, best first, or -1. A window is short: it is walked."""
     for at in range(ledger.state[side]):
@@ -20,7 +20,7 @@ def find(ledger: Ledger, side: int, px: int) -> int:
     return -1
 
 
-@kernel
+@part
 def show(ledger: Ledger, side: int, px: int) -> int:
     """A new level, in its place. The caller has checked that there is room and that it is not there."""
     sign = 1 - 2 * side
@@ -34,7 +34,7 @@ def show(ledger: Ledger, side: int, px: int) -> int:
     return int(at)
 
 
-@kernel
+@part
 def unshow(ledger: Ledger, side: int, at: int) -> None:
     """Take a level out of the window. Its queue is empty."""
     ledger.state[side] -= 1
@@ -42,7 +42,7 @@ def unshow(ledger: Ledger, side: int, at: int) -> None:
         ledger.views[side, i] = ledger.views[side, i + 1]
 
 
-@kernel
+@part
 def append(ledger: Ledger, side: int, at: int, key: int, qty: int) -> None:
     """An order at the end of a level's recorded queue."""
     view = ledger.views[side, at]
@@ -57,7 +57,7 @@ def append(ledger: Ledger, side: int, at: int, key: int, qty: int) -> None:
     view.qty += qty
 
 
-@kernel
+@part
 def take(ledger: Ledger, side: int, at: int, key: int, qty: int) -> None:
     """`qty` off an order of the level; with nothing left it leaves the queue and an anonymous key is free."""
     view = ledger.views[side, at]
@@ -78,14 +78,14 @@ def take(ledger: Ledger, side: int, at: int, key: int, qty: int) -> None:
         ledger.state[_FREE] += 1
 
 
-@kernel
+@part
 def anonymous(ledger: Ledger) -> int:
     """An anonymous key. The pool has one for every order that there can be."""
     ledger.state[_FREE] -= 1
     return int(ledger.free[ledger.state[_FREE]])
 
 
-@kernel
+@part
 def nameless(ledger: Ledger, side: int, at: int, first: bool) -> int:
     """The first or last anonymous order in a level's recorded queue, or -1."""
     view = ledger.views[side, at]

@@ -41,6 +41,7 @@ class Quotes:
         self.cost = 0
         """Half ticks x lots paid beyond PX."""
         self.held = 0
+        self.traded = 0
         self.keys = 0
 
     def at(self, second: int) -> tuple[int, int]:
@@ -53,6 +54,7 @@ class Quotes:
         self.keys += 1
         got = self.market.submit(0, -self.keys, sign, 0, lots, Kind.MARKET, second * S + 1)
         self.held += sign * got.filled
+        self.traded += got.filled
         for fill in self.market.fills():
             self.cost += sign * int(fill["qty"]) * (int(fill["px"]) - PX)
 
@@ -81,7 +83,7 @@ def test_volume_acts_as_a_faded_sum_not_order_by_order() -> None:
 
 
 def test_a_seller_moves_prices_down_and_both_sides_once_it_has_paid_for_it() -> None:
-    quotes = Quotes(30, LAW)
+    quotes = Quotes(30, LAW, lots=20)
     for second in range(20):
         quotes.at(second)
         quotes.trade(-1, 20, second)
@@ -89,6 +91,33 @@ def test_a_seller_moves_prices_down_and_both_sides_once_it_has_paid_for_it() -> 
     paid = (quotes.cost - 4 * 400) / 400
     assert bid + 4 < ask - 4 < 0
     assert ask - 4 == -2 * (paid // 2), "by what was paid on average, which is less than the response"
+
+
+def test_what_was_paid_for_few_lots_moves_no_deep_quote_that_more_could_be_sold_to() -> None:
+    quotes = Quotes(30, LAW, lots=1000)
+    for second in range(20):
+        quotes.at(second)
+        quotes.trade(1, 20, second)
+    bid, ask = quotes.at(20)
+    paid = quotes.cost - 4 * 400
+    assert ask - 4 > 50
+    assert bid + 4 == 2 * (paid // 1000 // 2), "spread over the thousand, not over the 400 that are held"
+
+
+def test_recorded_takers_go_with_the_side_that_moves_less() -> None:
+    """After a purchase offers are dearer; who sold at the bid still does, and none pays more than before."""
+    rows: list[Row] = [
+        (TRADE, 1, 1000, 5, 9),
+        (TRADE, -1, 1010, 5, 9),
+        (ADD, -1, 1010, 5, 0),
+        (TRADE, -1, 1010, 5, 0),
+    ]
+    m = market(rows, [(ENTER, 1, 1000, 100, -1), (ENTER, -1, 1010, 100, -1)], impact=LAW)
+    m.submit(0, -1, 1, 1010, 10, Kind.IOC, 0)
+    m.step_until(9)
+    assert depth(m, 1) == {1000: 95}
+    assert depth(m, -1) == {1010: 80}, "the order added at 1010 stood higher, until it was done with"
+    assert (m.replay_counts().diverted, m.replay_counts().displaced, m.replay_counts().unfilled) == (5, 5, 0)
 
 
 def test_passive_fills_count_as_ours() -> None:
@@ -141,22 +170,24 @@ TRADES = st.lists(
 )
 
 
-@given(trades=TRADES, beta=st.floats(0.4, 0.7), scale=st.floats(1, 2000))
-@example(trades=[(0, 1, 400)], beta=0.5, scale=2000.0)
-@example(trades=[(0, 1, 1), (1, 1, 400)], beta=0.5, scale=2000.0)
-@example(trades=[(0, 1, 100), (1, -1, 200), (1, 1, 400)], beta=0.4, scale=2000.0)
+@given(trades=TRADES, beta=st.floats(0.4, 0.7), scale=st.floats(1, 2000), lots=st.integers(1, 1000))
+@example(trades=[(0, 1, 400)], beta=0.5, scale=2000.0, lots=1000)
+@example(trades=[(0, 1, 1), (1, 1, 400)], beta=0.5, scale=2000.0, lots=1000)
+@example(trades=[(0, 1, 100), (1, -1, 200), (1, 1, 400)], beta=0.4, scale=2000.0, lots=1000)
+@example(trades=[(0, 1, 1), (1, 1, 5), (1, -1, 400)], beta=0.4, scale=2000.0, lots=1000)
+@example(trades=[(0, 1, 5), *[(1, 1, 20)] * 9, (1, -1, 400)], beta=0.4, scale=2000.0, lots=100)
 def test_where_history_stands_still_no_round_trip_pays(
-    trades: list[tuple[int, int, int]], beta: float, scale: float
+    trades: list[tuple[int, int, int]], beta: float, scale: float, lots: int
 ) -> None:
     """Any trades at all, and then out of what is held: with every quote sent anew, it costs."""
-    quotes = Quotes(120, Response(scale, 1000.0, beta, 10.0 * S))
+    quotes = Quotes(120, Response(scale, 1000.0, beta, 10.0 * S), lots=lots)
     second = 0
-    for wait, sign, lots in trades:
+    for wait, sign, wanted in trades:
         second += wait
         quotes.at(second)
-        quotes.trade(sign, lots, second)
-    while quotes.held:
+        quotes.trade(sign, wanted, second)
+    while quotes.held and second < 119:
         second += 1
         quotes.at(second)
-        quotes.trade(-1 if quotes.held > 0 else 1, min(abs(quotes.held), 1000), second)
-    assert quotes.cost > 0
+        quotes.trade(-1 if quotes.held > 0 else 1, min(abs(quotes.held), lots), second)
+    assert quotes.held or not quotes.traded or quotes.cost > 0

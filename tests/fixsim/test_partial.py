@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixsim.matching import Kind, MatchingError
+from fixsim.matching import Kind, MatchingError, Peg, Phase, Terms, WrongPhase
 from fixsim.matching.partial import TAKERS
 from fixsim.matching.partialmarket import PartialMarket
 from fixsim.matching.shift import Response
@@ -419,14 +420,25 @@ class Run:
             case ("submit", venue, sign, px, qty, kind):
                 self.keys += 1
                 key = -self.keys
-                self.asked[key] = qty
                 self.back[key] = m.submit(venue % m.venues, key, sign, px, qty, kind, now).cancelled
+                self.asked[key] = qty
+            case ("special", venue, sign, px, qty, terms):
+                self.keys += 1
+                key = -self.keys
+                self.back[key] = m.submit(
+                    venue % m.venues, key, sign, px, qty, Kind.LIMIT, now, terms
+                ).cancelled
+                self.asked[key] = qty
+            case ("halt", venue, phase):
+                with suppress(WrongPhase):
+                    m.set_phase(venue % m.venues, phase, now)
             case ("cancel", which) if self.keys:
                 key = -1 - which % self.keys
-                self.back[key] += m.cancel(key)
+                self.back[key] = self.back.get(key, 0) + m.cancel(key)
             case ("replace", which, px, qty) if self.keys and m.leaves(key := -1 - which % self.keys):
-                self.asked[key] += qty - m.leaves(key)
+                left = m.leaves(key)
                 m.replace(key, px, qty, now)
+                self.asked[key] += qty - left
             case ("step", rows):
                 for _ in range(rows):
                     m.replay_event()
@@ -486,3 +498,33 @@ def balance(run: Run, recording: PartialTape) -> int:
         - counts.lost_consumed
         + counts.lost_displaced
     )
+
+
+SPECIAL = st.tuples(
+    st.just("special"), st.integers(0, 2), st.sampled_from([1, -1]), PRICES, st.integers(3, 12),
+    st.sampled_from([Terms(hidden=True), Terms(peg=Peg.MID), Terms(peg=Peg.PRIMARY), Terms(display_qty=2),
+                     Terms(hidden=True, min_qty=3)]),
+)  # fmt: skip
+HALT = st.tuples(
+    st.just("halt"), st.integers(0, 2), st.sampled_from([Phase.CONTINUOUS, Phase.CONTINUOUS, Phase.HALTED])
+)
+
+
+@given(
+    before=BEFORE, stream=STREAMS, levels=WINDOWS, venues=st.integers(1, 3),
+    actions=st.lists(st.one_of(ACTIONS, SPECIAL, HALT), min_size=10, max_size=40),
+)  # fmt: skip
+def test_hidden_orders_pegs_icebergs_and_halts_change_nothing_of_that(
+    before: list[tuple[int, ...]],
+    stream: list[tuple[int, ...]],
+    levels: int,
+    venues: int,
+    actions: list[tuple[Any, ...]],
+) -> None:
+    recorded, recording = seen(levels, before, stream)
+    run = Run(recording, venues)
+    for now, action in enumerate([*actions, ("step", len(recording.events))]):
+        with suppress(WrongPhase):
+            run.act(action, now)
+        run.check(recorded)
+    assert run.market.replay_counts().contradicted == 0

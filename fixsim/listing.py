@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 from fixsim.bands import Bands
 from fixsim.books import DarkMarket, Far, LitBook, LitMarket, depth_of
 from fixsim.flow.source import Source
+from fixsim.matching import BookFull, MatchingError
 from fixsim.orders import Book, Happening
 from fixsim.publisher import Publisher
 from fixsim.settings import Instrument, Settings
+from risk.errors import SettingsError
 
 if TYPE_CHECKING:
     from fixsim.record import Record
@@ -79,14 +81,31 @@ class Listing:
             if venue.kind == "dark"
         }
         listing = cls(instrument, source, pace, lit, dark)
-        source.flow.step_until(source.start_ns - 1)
-        lit.settle()
-        for publisher in publishers:
-            publisher.flush()
+        listing._bring()
         lit.touched.clear()
         listing._far = lit.touch()
         listing._look()
         return listing
+
+    def _bring(self) -> None:
+        """Feed what is before the start, and let go of what it did. SettingsError for what does not fit.
+
+        However much that is, no more than fills the market's records is fed between two drains.
+        """
+        fits, last = False, ""
+        while not fits:
+            try:
+                self.source.flow.step_until(self.source.start_ns - 1)
+                fits = True
+            except MatchingError as error:
+                why = f"{error} ({self.source.flow.next_time_ns()})"
+                if not isinstance(error, BookFull) or why == last:  # draining made no room
+                    symbol = self.instrument.symbol
+                    raise SettingsError(f"{symbol}: what is before the start does not fit: {error}") from None
+                last = why
+            self.lit.settle()
+            for publisher in self.publishers:
+                publisher.flush()
 
     @property
     def publishers(self) -> Sequence[Publisher]:

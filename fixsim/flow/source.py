@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fixsim.impact import Impact
-from fixsim.matching import Market, Rules
+from fixsim.matching import Market, MatchingError, Rules
 from fixsim.matching.partialmarket import PartialMarket
-from fixsim.tape.format import Tape
+from fixsim.tape.format import Tape, TapeError
 from fixsim.tape.partial import PartialTape
 
 AGENT_KEYS = -(1 << 60)
@@ -87,14 +87,17 @@ def from_tape(
     """A market that is fed the tape from `start_ns` (None: its start), with what is before it in the book.
 
     `impact`: prices answer to participants, with the beta that `seed` draws. `rules`: of participants'
-    prices and lots.
+    prices and lots. TapeError: a market for it would be too large.
     """
     response = None if impact is None else impact.drawn(seed, _opening_px(tape))
     market: Market
-    if isinstance(tape, PartialTape):
-        market = PartialMarket(tape, venues, impact=response, rules=rules)
-    else:
-        market = Market.for_tape(tape, venues, impact=response, rules=rules)
+    try:
+        if isinstance(tape, PartialTape):
+            market = PartialMarket(tape, venues, impact=response, rules=rules)
+        else:
+            market = Market.for_tape(tape, venues, impact=response, rules=rules)
+    except MatchingError as error:
+        raise TapeError(f"{tape.symbol}: the tape cannot be replayed: {error}") from None
     start_ns = tape.start_ns if start_ns is None else start_ns
     return Source(market, TapeFlow(market), start_ns, tape.end_ns if stop_ns is None else stop_ns)
 

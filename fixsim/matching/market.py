@@ -13,8 +13,6 @@ layout.py. Participants' keys are below 0 and, while the order rests, belong to 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,12 +25,10 @@ from fixsim.matching.bookview import BookView
 from fixsim.matching.capacity import Capacity, allocate
 from fixsim.matching.errors import MatchingError, UnknownOrder, WrongPhase
 from fixsim.matching.layout import COMMAND, EVENT, MAX_PX, RESULT, EventKind, Records, S
+from fixsim.matching.recording import Recording, flow_capacity
 from fixsim.matching.refusals import refusal
 from fixsim.matching.shift import Response, engage
 from fixsim.matching.terms import PLAIN, Kind, Op, Peg, Phase, Rules, Terms
-
-if TYPE_CHECKING:
-    from fixsim.tape.format import Tape
 
 _END_OF_TIME = (1 << 63) - 1
 
@@ -68,18 +64,22 @@ class Market(BookView):
     @classmethod
     def for_tape(
         cls,
-        tape: Tape,
+        tape: Recording,
         venues: int,
         *,
         capacity: Capacity | None = None,
         rules: Rules | None = None,
         impact: Response | None = None,
     ) -> Market:
-        """A market at the start of `tape`. Its opening orders rest; they are in depth(), not in changes()."""
+        """A market at the start of `tape`. Its opening orders rest; they are in depth(), not in changes().
+
+        `capacity` None: as the tape needs; BookFull if that is more than a market may be.
+        """
         opening = tape.opening
         bids, asks = opening[opening["sign"] > 0], opening[opening["sign"] < 0]
         best = [int(side["px"][0]) for side in (bids, asks) if len(side)]
         centre = sum(best) // len(best) if best else 0
+        capacity = capacity or flow_capacity(tape, venues, centre)
         return cls(
             venues, centre, capacity=capacity, opening=opening, events=tape.events, rules=rules, impact=impact
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +21,10 @@ from fixsim.matching.errors import MatchingError
 from fixsim.matching.layout import Records, S
 from fixsim.matching.ledger import SPARE_LEVELS, L, PartialKind, allocate_ledger, anonymous_keys
 from fixsim.matching.market import Market
+from fixsim.matching.recording import PartialRecording, partial_capacity
 from fixsim.matching.refusals import refusal
 from fixsim.matching.shift import Response
 from fixsim.matching.terms import Rules
-
-if TYPE_CHECKING:
-    from fixsim.tape.partial import PartialTape
 
 _END_OF_TIME = (1 << 63) - 1
 WHOLE_BOOK_LEVELS = 1024
@@ -69,7 +67,7 @@ class PartialMarket(Market):
 
     def __init__(
         self,
-        tape: PartialTape,
+        tape: PartialRecording,
         venues: int,
         *,
         capacity: Capacity | None = None,
@@ -79,9 +77,12 @@ class PartialMarket(Market):
         size = capacity or Capacity()
         shown = tape.window_levels or WHOLE_BOOK_LEVELS
         levels = max(shown, len(tape.opening)) + SPARE_LEVELS
-        keys = tape.ordinals + anonymous_keys(levels, size.own)
+        centre, anonymous = _centre(tape), anonymous_keys(levels, size.own)
+        keys = tape.ordinals + anonymous
         size = dataclasses.replace(size, recorded=max(size.recorded, keys))
-        super().__init__(venues, _centre(tape), capacity=size, rules=rules, impact=impact)
+        if capacity is None:
+            size = partial_capacity(tape, venues, centre, size, anonymous)
+        super().__init__(venues, centre, capacity=size, rules=rules, impact=impact)
         self._ledger = allocate_ledger(tape.ordinals, levels, tape.window_levels or 0, size.orders, size.own)
         self._rows = np.ascontiguousarray(tape.opening)
         self._feed(_END_OF_TIME, len(tape.opening))
@@ -147,7 +148,7 @@ class PartialMarket(Market):
         return super().memory_bytes + sum(array.nbytes for array in self._ledger)
 
 
-def _centre(tape: PartialTape) -> int:
+def _centre(tape: PartialRecording) -> int:
     """Half way between the best opening prices."""
     bids, offers = (tape.opening["px"][tape.opening["sign"] == sign] for sign in (1, -1))
     best = [

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import lzma
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,17 @@ _MAX_FUNDS = 1 << 61
 
 class TapeError(ValueError):
     """A tape or a recording that cannot be used: names the file, the place and the reason."""
+
+
+_LONG_TOKEN = re.compile(r"""(?P<q>['"])(?:(?!(?P=q)).){81,}(?P=q)?|\S{81,}""")
+_LONGEST_REASON = 400
+
+
+def brief(reason: object) -> str:
+    """A reason on one line, which quotes no more than 80 characters of any one thing."""
+    text = " ".join(str(reason).splitlines())
+    text = _LONG_TOKEN.sub(lambda found: f"{found[0][:78]}…{found['q'] or ''}", text)
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +134,8 @@ def load_tape(path: Path = SHIPPED) -> Tape:
         header = json.loads(content[len(_MAGIC) : line])
         named: dict[str, Any] = {name: header[name] for name in _HEADER}
         columns = _columns(header["columns"], content[line + 1 :])
-    except (ValueError, KeyError, TypeError) as error:
-        raise TapeError(f"{path}: not readable as a tape: {error}") from None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise TapeError(f"{path}: not readable as a tape: {brief(error)}") from None
     n = {array: len(columns[f"{array}.px"]) for array in ("opening", "events", "matches", "end")}
     made = {
         "opening": np.zeros(n["opening"], OPENING),
@@ -201,6 +213,8 @@ def _outside(values: NDArray[np.int64], most: int) -> NDArray[np.bool_]:
 
 def check_tape(tape: Tape, path: Path) -> None:
     """What the kernels take for granted: TapeError naming `path` and the record where it does not hold."""
+    if not len(tape.events):
+        raise TapeError(f"{path}: there is no event: nothing arrives, nothing is cancelled")
     events, came = tape.events, tape.events["kind"] < EventKind.CANCEL
     limits, by_funds = events["kind"] == EventKind.LIMIT, events["funds"] >= 0
     n = tape.ordinals

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from fixsim.matching.capacity import Capacity
+from fixsim.matching.errors import BookFull, MatchingError
 from fixsim.matching.layout import Records
 from fixsim.matching.market import Market
-from fixsim.tape.format import Tape
+from fixsim.tape.format import Tape, TapeError
 
 _CHUNK = 4096  # events between two drains
 
@@ -47,16 +48,17 @@ class VerifyReport:
 
 
 def verify(tape: Tape, venues: int = 1, capacity: Capacity | None = None) -> VerifyReport:
-    """Replay `tape` over `venues` lit venues with no participant, and compare."""
-    market = Market.for_tape(tape, venues, capacity=capacity)
-    taken = []
-    while market.next_time_ns is not None:
-        at = market.counts().events + _CHUNK
-        last = min(at, len(tape.events)) - 1
-        market.step_until(int(tape.events["time_ns"][last]))
-        taken.append(market.fills())
-        market.changes()
-    fills = np.concatenate(taken)
+    """Replay `tape` over `venues` lit venues with no participant, and compare.
+
+    TapeError: there is no event, or what does not fit into a market.
+    """
+    if not len(tape.events):
+        raise TapeError(f"{tape.symbol}: there is no event to replay")
+    try:
+        market = Market.for_tape(tape, venues, capacity=capacity)
+        fills = _replayed(market, tape)
+    except MatchingError as error:
+        raise TapeError(f"{tape.symbol}: cannot be replayed: {error}") from None
     orders = end_book(market)
     counts = market.counts()
     return VerifyReport(
@@ -74,6 +76,22 @@ def verify(tape: Tape, venues: int = 1, capacity: Capacity | None = None) -> Ver
         displaced=counts.displaced,
         digest=market.digest(),
     )
+
+
+def _replayed(market: Market, tape: Tape) -> Records:
+    """All fills. What a chunk has room for is drained before the rest of it is fed."""
+    taken: list[Records] = []
+    while market.next_time_ns is not None:
+        at = market.counts().events
+        last = min(at + _CHUNK, len(tape.events)) - 1
+        try:
+            market.step_until(int(tape.events["time_ns"][last]))
+        except BookFull:
+            if market.counts().events == at:
+                raise
+        taken.append(market.fills())
+        market.changes()
+    return np.concatenate(taken)
 
 
 def end_book(market: Market) -> Records:

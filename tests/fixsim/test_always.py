@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -118,9 +118,20 @@ def consolidated(market: Market, sign: int) -> dict[int, int]:
 # A round trip does not pay
 
 
-Plan = tuple[int, int, int, int]
-"""orders in and out, lots of each, ns between them, ns from the last in to the first out"""
-AT_ONCE, HELD, SLICED = (1, 0, 0, S), (1, 0, S, 5 * S), (10, 0, S, S)
+class Plan(NamedTuple):
+    orders: int
+    between_ns: int
+    hold_ns: int
+    turn: int = 0
+    """After it, so many times an order's lots the other way, at once."""
+
+
+PLANS = {
+    "at once": Plan(1, 0, S),
+    "held": Plan(1, S, 5 * S),
+    "sliced": Plan(10, S, S),
+    "a little dearly, then much the other way": Plan(10, S, 0, turn=100),
+}
 BETAS = (0.4, 0.5, 0.6, 0.7)
 
 
@@ -150,20 +161,23 @@ class Trip:
             self.cash -= qty * int(fill["px"])
             self.bought += max(0, qty)
 
-    def make(self, sign: int, plan: Plan) -> float:
+    def make(self, sign: int, plan: Plan, lots: int) -> float:
         """What a lot of it earned, in half ticks."""
-        orders, lots, between_ns, hold_ns = plan
-        for _ in range(orders):
+        for _ in range(plan.orders):
             self.trade(sign, lots)
-            self.wait(between_ns)
-        self.wait(hold_ns)
+            self.wait(plan.between_ns)
+        self.wait(plan.hold_ns)
+        if plan.turn:
+            self.trade(-sign, plan.turn * lots)
+            self.wait(S)
+        out = max(lots, plan.turn * lots // 4)
         while self.held:
-            self.trade(-1 if self.held > 0 else 1, min(lots, abs(self.held)))
+            self.trade(-1 if self.held > 0 else 1, min(out, abs(self.held)))
             self.wait(S)
         return self.cash / self.bought
 
 
-def trips(make: Callable[[], Market], starts: list[int], plan: Plan) -> NDArray[np.float64]:
+def trips(make: Callable[[], Market], starts: list[int], plan: Plan, lots: int) -> NDArray[np.float64]:
     """By start: the mean of a trip that buys first and one that sells first, so that drift earns nothing."""
     earned = []
     for start_ns in starts:
@@ -171,7 +185,7 @@ def trips(make: Callable[[], Market], starts: list[int], plan: Plan) -> NDArray[
         for sign in (1, -1):
             trip = Trip(make(), start_ns)
             trip.wait(0)
-            both.append(trip.make(sign, plan))
+            both.append(trip.make(sign, plan, lots))
         earned.append(sum(both) / 2)
     return np.array(earned)
 
@@ -189,32 +203,32 @@ def at_most(values: NDArray[np.float64]) -> float:
 
 
 def must_not_pay(
-    make: Callable[[Response | None], Market], at: list[int], plan: Plan, law: Impact, px: int
+    make: Callable[[Response | None], Market], at: list[int], plan: Plan, lots: int, law: Impact, px: int
 ) -> None:
-    alone = trips(lambda: make(None), at, plan)
+    alone = trips(lambda: make(None), at, plan, lots)
     for beta in BETAS:
-        earned = trips(lambda beta=beta: make(law.of_beta(beta, px)), at, plan)  # type: ignore[misc]
+        earned = trips(lambda beta=beta: make(law.of_beta(beta, px)), at, plan, lots)  # type: ignore[misc]
         assert at_most(earned) < 0, f"beta {beta}: {earned}"
         assert at_most(earned - alone) <= 1, f"beta {beta}: the response itself pays, {earned - alone}"
 
 
-@pytest.mark.parametrize("plan", [AT_ONCE, HELD, SLICED])
+@pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("lots", [1_000_000, 100_000_000])
-def test_a_round_trip_on_coinbase_does_not_pay_in_expectation(coinbase: Tape, plan: Plan, lots: int) -> None:
+def test_a_round_trip_on_coinbase_does_not_pay_in_expectation(coinbase: Tape, plan: str, lots: int) -> None:
     """From a hundredth of a coin to ten; a day's volume of 10,000 coins."""
     law = Impact(y=1.0, volatility=0.03, volume_lots=1e12, half_life_s=60.0)
     at, px = starts(coinbase, 10), 2 * 622_000
-    must_not_pay(lambda r: Market.for_tape(coinbase, 1, impact=r), at, (plan[0], lots, *plan[2:]), law, px)
+    must_not_pay(lambda r: Market.for_tape(coinbase, 1, impact=r), at, PLANS[plan], lots, law, px)
 
 
-@pytest.mark.parametrize("plan", [AT_ONCE, HELD, SLICED])
+@pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("lots", [10, 100, 300])
-def test_a_round_trip_on_goog_does_not_pay_in_expectation(google: Goog, plan: Plan, lots: int) -> None:
+def test_a_round_trip_on_goog_does_not_pay_in_expectation(google: Goog, plan: str, lots: int) -> None:
     """A day's volume of 2.5 million shares."""
     law = Impact(y=1.0, volatility=0.015, volume_lots=2.5e6, half_life_s=60.0)
     recording = google[0]
     at, px = starts(recording, 12), 2 * 57_000
-    must_not_pay(lambda r: PartialMarket(recording, 1, impact=r), at, (plan[0], lots, *plan[2:]), law, px)
+    must_not_pay(lambda r: PartialMarket(recording, 1, impact=r), at, PLANS[plan], lots, law, px)
 
 
 # Participants who do anything

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from fixsim.tape.decimals import exact
 
 MS: Final = 1_000_000
-FAULTS: Final = (ValueError, KeyError, TypeError, IndexError, AttributeError)
+FAULTS: Final = (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
 """What a line raises that is not of this format."""
 
 Level = tuple[int, int]

@@ -15,7 +15,7 @@ from fixsim.tape.decimals import exact, rounded
 
 MS: Final = 1_000_000
 CSV_HEADER: Final = b"id,timestamp,exchange.timestamp,price,volume,action,direction"
-FAULTS: Final = (ValueError, KeyError, TypeError, IndexError, AttributeError)
+FAULTS: Final = (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
 """What a line raises that is not of these formats."""
 
 _SIGNS = {b"bid": 1, b"ask": -1}

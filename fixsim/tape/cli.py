@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date as Date  # noqa: N812 (a parameter of that name is below)
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fixsim.tape import SHIPPED, TapeError, verify
+from fixsim.tape.format import brief
 from fixsim.tape.look import tape_inspect, tape_plot
 
 app = typer.Typer(no_args_is_help=True, help="Recorded order flow: import it, look at it, verify it.")
@@ -31,7 +32,7 @@ def tape_import(
     ] = None,
     tick: Annotated[str | None, typer.Option(metavar="DECIMAL", help="Smallest price step.")] = None,
     lots_per_unit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Lots that make one unit (share, coin).")
+        int | None, typer.Option(metavar="N", help="Lots that make one unit (share, coin).")
     ] = None,
     quarantine: Annotated[
         bool, typer.Option("--quarantine", help="Set aside rows that cannot be used, instead of stopping.")
@@ -46,8 +47,11 @@ def tape_import(
     """
     from fixsim.tape.importers import Request, format_named
     from fixsim.tape.reader import open_tape
+    from fixsim.tape.writer import MOST_LOTS
 
     chosen = format_named(format_name)
+    if lots_per_unit is not None and not 1 <= lots_per_unit <= MOST_LOTS:
+        raise TapeError(f"--lots-per-unit = {brief(lots_per_unit)}: must be 1 to {MOST_LOTS}")
     with _progress(files) as progress:
         request = Request(
             files=tuple(files),
@@ -132,16 +136,21 @@ def _date(text: str) -> Date:
     try:
         return Date.fromisoformat(text)
     except ValueError:
-        raise TapeError(f"--date = {text!r}: must be a date like 2012-06-21") from None
+        raise TapeError(f"--date = {brief(repr(text))}: must be a date like 2012-06-21") from None
 
 
 def _nanos(text: str) -> int:
+    from fixsim.tape.writer import MOST_TICK_NANOS
+
     try:
         nanos = Decimal(text) * 10**9
-    except InvalidOperation:
+    except ArithmeticError:
         nanos = Decimal(0)
-    if nanos != nanos.to_integral_value() or not 0 < nanos < 10**18:
-        raise TapeError(f"--tick = {text!r}: must be a decimal above zero, of at most 9 places")
+    if nanos != nanos.to_integral_value() or not 0 < nanos <= MOST_TICK_NANOS:
+        raise TapeError(
+            f"--tick = {brief(repr(text))}: must be a decimal above zero, of at most 9 places, and"
+            f" {MOST_TICK_NANOS // 10**9} at most"
+        )
     return int(nanos)
 
 

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from fixsim.matching.layout import EVENT, OPENING, EventKind, Records
-from fixsim.tape.format import MATCH, Tape, TapeError
+from fixsim.tape.format import MATCH, Tape, TapeError, brief
 
 SYMBOL = "BTC-USD"
 _PRICE_DECIMALS = 2
@@ -79,8 +79,8 @@ def _read(folder: Path, name: str) -> Any:
             return json.load(file)
     except OSError as error:
         raise TapeError(f"{path}: {error.strerror or error}") from None
-    except (lzma.LZMAError, EOFError, ValueError) as error:
-        raise TapeError(f"{path}: damaged: {error}") from None
+    except (lzma.LZMAError, EOFError, ValueError, RecursionError) as error:
+        raise TapeError(f"{path}: damaged: {brief(error)}") from None
 
 
 def _book(snapshot: dict[str, Any], ids: dict[str, int], *, new: bool) -> Records:

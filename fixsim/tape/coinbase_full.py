@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from fixsim.tape.coinbase_numbers import Numbers, sign_of, time_ns
-from fixsim.tape.format import TapeError
+from fixsim.tape.format import TapeError, brief
 from fixsim.tape.importers import Request
 from fixsim.tape.jsonstream import elements, fields
 from fixsim.tape.schema import Flag, Type
@@ -39,6 +39,8 @@ TICK_NANOS: Final = 10_000_000
 LOTS_PER_UNIT: Final = 100_000_000
 
 _ROLES = ("beginning", "messages", "ending")
+FAULTS: Final = (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
+"""What a message raises that is not of this format."""
 _QUIET = ("subscriptions", "heartbeat")
 
 
@@ -120,8 +122,18 @@ def _first(path: Path) -> tuple[str, int]:
                 if isinstance(message, dict) and {"product_id", "time"} <= message.keys():
                     return str(message["product_id"]), time_ns(message["time"])
         except ValueError as error:
-            raise error if isinstance(error, TapeError) else TapeError(f"{path.name}: {error}") from None
+            if isinstance(error, TapeError):
+                raise
+            raise TapeError(f"{path.name}: {brief(error)}") from None
     raise TapeError(f"{path.name}: no message has a product_id and a time")
+
+
+def _raw(value: Any) -> bytes:
+    """As JSON again; nothing of what is nested too deeply for that."""
+    try:
+        return json.dumps(value).encode()
+    except RecursionError:
+        return b""
 
 
 class _Recording:
@@ -150,8 +162,8 @@ class _Recording:
                 price, quantity, flags = self._level(value)
                 if value[2] in self._orders:
                     raise ValueError(f"order {value[2]} comes twice")
-            except (ValueError, TypeError, IndexError) as error:
-                self._writer.reject(file, source.rows, f"{key} {row}: {error}", repr(value).encode())
+            except FAULTS as error:
+                self._writer.reject(file, source.rows, f"{key} {row}: {error}", _raw(value))
                 continue
             order = self._new(value[2], sign, price)
             self._rest(order, quantity)
@@ -185,8 +197,8 @@ class _Recording:
             try:
                 price, quantity, _ = self._level(value)
                 recorded.setdefault((1 if key == "bids" else -1, price), []).append((value[2], quantity))
-            except (ValueError, TypeError, IndexError) as error:
-                self._writer.reject(file, source.rows, f"{key} {row}: {error}", repr(value).encode())
+            except FAULTS as error:
+                self._writer.reject(file, source.rows, f"{key} {row}: {error}", _raw(value))
         theirs = sum(map(len, recorded.values()))
         equal = sum(len(queue) for level, queue in recorded.items() if queues.get(level) == queue)
         self._writer.note(
@@ -220,11 +232,11 @@ class _Recording:
             for row, message in elements(source):
                 try:
                     self._message(row, message, file)
-                except (KeyError, TypeError, ValueError) as error:
+                except FAULTS as error:
                     if isinstance(error, TapeError):
                         raise
                     reason = f"no {error}" if isinstance(error, KeyError) else str(error)
-                    self._writer.reject(file, row, reason, json.dumps(message).encode())
+                    self._writer.reject(file, row, reason, _raw(message))
         except CutShortError as error:
             self._writer.reject(file, error.row, error.reason)
 

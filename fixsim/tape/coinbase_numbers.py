@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 
 from fixsim.tape.decimals import LARGEST, exact
@@ -23,8 +23,9 @@ class Numbers:
 
     def price(self, text: Any) -> tuple[int, Flag]:
         """Nanos, and CLAMPED where there is no such number of them."""
+        text = _text(text)
         try:
-            nanos = exact(_text(text), _NANO_DECIMALS)
+            nanos = exact(text, _NANO_DECIMALS)
         except ValueError:
             if not _beyond(text):
                 raise
@@ -44,9 +45,9 @@ class Numbers:
         """Ticks x lots."""
         try:
             funds = Decimal(_text(text)).scaleb(_NANO_DECIMALS + self._lot_decimals) / self._tick
-        except InvalidOperation:
+        except ArithmeticError:
             raise ValueError(f"{text[:40]!r} is not a decimal number") from None
-        if not 0 < funds <= LARGEST or funds != funds.to_integral_value():
+        if not funds.is_finite() or not 0 < funds <= LARGEST or funds != funds.to_integral_value():
             raise ValueError(f"funds {text!r} are not a whole number of ticks x lots, above zero")
         return int(funds)
 
@@ -61,7 +62,10 @@ def sign_of(message: dict[str, Any]) -> int:
 def time_ns(text: Any) -> int:
     """ISO 8601, which carries microseconds."""
     elapsed = datetime.fromisoformat(_text(text)) - _EPOCH
-    return ((elapsed.days * 86_400 + elapsed.seconds) * 1_000_000 + elapsed.microseconds) * 1_000
+    ns = ((elapsed.days * 86_400 + elapsed.seconds) * 1_000_000 + elapsed.microseconds) * 1_000
+    if not 0 <= ns <= LARGEST:
+        raise ValueError(f"time {text!r} is before 1970, or later than nanoseconds can say")
+    return ns
 
 
 def _beyond(text: str) -> bool:

@@ -55,7 +55,10 @@ def load_recording(path: Path) -> Tape | PartialTape:
 
 def load_partial(stored: StoredTape) -> PartialTape:
     """Read a stored tape of kind partial. Raises TapeError."""
-    return from_rows(stored.load(), stored.meta, str(stored.folder))
+    tape = from_rows(stored.load(), stored.meta, str(stored.folder))
+    if not len(tape.events):
+        raise TapeError(f"{stored.folder}: there is no event after the opening book")
+    return tape
 
 
 def from_rows(rows: Records, meta: Meta, name: str = "tape") -> PartialTape:

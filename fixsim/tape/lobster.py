@@ -50,6 +50,7 @@ _TYPES = {
     6: Type.CROSS,
 }
 _DISPLAYED = (Type.ADD, Type.REDUCE, Type.DELETE, Type.TRADE)
+_MOST_LOTS = 10**8  # sizes have up to ten digits
 _MAX_CONTRADICTED = 50
 """Rows in which book and messages may contradict each other; more, and above 1 in 100, are another day's."""
 
@@ -64,6 +65,9 @@ def import_lobster(request: Request) -> list[Path]:
     books = sorted((f for f in files if not f.is_message), key=lambda f: f.levels or 0, reverse=True)
     day = common_day([*messages, *books], request.symbol, request.date)
     whole = [book.levels for book in books if book.rows is None]
+    lots = request.lots_per_unit or 1
+    if lots > _MOST_LOTS:
+        raise TapeError(f"--lots-per-unit = {lots}: must be at most {_MOST_LOTS} for lobster")
     with TapeWriter(
         request.out,
         format="lobster",
@@ -71,7 +75,7 @@ def import_lobster(request: Request) -> list[Path]:
         venue=request.venue or "XNAS",
         symbol=day.symbol,
         tick_nanos=request.tick_nanos or 10_000_000,
-        lots_per_unit=request.lots_per_unit or 1,
+        lots_per_unit=lots,
         window_levels=messages[0].levels or max((n for n in whole if n), default=None),
         quarantine=request.quarantine,
     ) as writer:

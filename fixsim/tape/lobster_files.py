@@ -41,6 +41,8 @@ _FIELDS: Final = {
 _MESSAGE = re.compile(b",".join(b"(" + pattern + b")" for pattern in _FIELDS.values()))
 _NO_LEVEL = 9_999_999_999
 _NEW_YORK = "America/New_York"
+_YEARS = (1970, 2200)
+"""Whose moments have a number of nanoseconds."""
 
 
 class Day(NamedTuple):
@@ -113,6 +115,8 @@ def common_day(files: list[File], symbol: str | None, date: Date | None) -> Day:
     symbol, date = symbol or (said and said.symbol), date or (said and said.date)
     if symbol is None or date is None:
         raise TapeError(f"{files[0].path.name}: does not say its symbol and date: give --symbol and --date")
+    if not _YEARS[0] <= date.year <= _YEARS[1]:
+        raise TapeError(f"date {date}: must be of the years {_YEARS[0]} to {_YEARS[1]}")
     return Day(symbol, date, said.start_ns if said else 0, said.end_ns if said else 86_400 * 10**9)
 
 

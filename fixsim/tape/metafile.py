@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Final
 
-from fixsim.tape.format import TapeError
+from fixsim.tape.format import TapeError, brief
 from fixsim.tape.schema import Meta, Source
 
 META_FILE: Final = "tape.json"
@@ -37,14 +37,14 @@ def read_meta(folder: Path) -> Meta:
         raise TapeError(f"{folder}: not a tape: there is no {META_FILE}") from None
     except OSError as error:
         raise TapeError(f"{path}: {error.strerror or error}") from None
-    except ValueError as error:
-        raise TapeError(f"{path}: damaged: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise TapeError(f"{path}: damaged: {brief(error)}") from None
     if not isinstance(said, dict) or said.pop("sluice_tape", None) != _VERSION:
         raise TapeError(f"{path}: not a tape of version {_VERSION}")
     names = {field.name for field in fields(Meta)}
     if said.keys() != names:
         wrong = ", ".join(sorted(said.keys() ^ names))
-        raise TapeError(f"{path}: fields missing or not known: {wrong}")
+        raise TapeError(f"{path}: fields missing or not known: {brief(wrong)}")
     _check(said, path)
     sources = [Source(**source) for source in said.pop("sources")]
     return Meta(**said, sources=sources)
@@ -71,7 +71,7 @@ def _check(said: Mapping[str, Any], path: Path) -> None:
     wrong += ["notes"] if not _all_are(said["notes"], str) else []
     wrong += ["start_ns"] if not wrong and said["start_ns"] > said["end_ns"] else []
     if wrong:
-        raise TapeError(f"{path}: {wrong[0]} = {said[wrong[0]]!r} cannot be")
+        raise TapeError(f"{path}: {brief(f'{wrong[0]} = {said[wrong[0]]!r}')} cannot be")
 
 
 def _counted(value: object) -> bool:

@@ -11,6 +11,7 @@ the end has read a tape as it was written.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ from fixsim.tape.schema import DAY_NS, EVENTS, ORDERS, QUARANTINE, Flag, Meta, T
 BATCH: Final = 1 << 16
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PART = re.compile(r"part-[0-9]{5,9}\.parquet")
 _ALWAYS = ("seq", "time_ns", "type")
 """Read whatever is asked for: they are what can be checked."""
 
@@ -170,6 +172,8 @@ def frame(tape: Path | StoredTape, levels: int = 10) -> LobFrame:
 def _parts(folder: Path, meta: Meta) -> tuple[Part, ...]:
     parts = []
     for path in sorted(folder.glob("date=*/part-*.parquet")):
+        if not _PART.fullmatch(path.name):
+            raise TapeError(f"{path}: its name is not one that a tape's part has, part-00000.parquet")
         with _opened(path, EVENTS) as file:
             parts.append(Part(path, path.parent.name.removeprefix("date="), file.metadata.num_rows))
     total = sum(part.rows for part in parts)

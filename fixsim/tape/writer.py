@@ -27,7 +27,7 @@ from typing import Final, Self
 import numpy as np
 import pyarrow.parquet as pq
 
-from fixsim.tape.format import TapeError
+from fixsim.tape.format import TapeError, brief
 from fixsim.tape.metafile import KINDS, write_meta
 from fixsim.tape.rows import NULL, ROW, Records, to_arrow
 from fixsim.tape.schema import DAY_NS, EVENTS, ORDERS, QUARANTINE, Flag, Meta, Type
@@ -37,6 +37,8 @@ from fixsim.tape.source import SourceFile
 ROW_GROUP: Final = 1 << 16
 """Rows of a row group: what is kept in memory, and what a query can skip."""
 PART_ROWS: Final = 1 << 24
+MOST_TICK_NANOS: Final = 10**13
+MOST_LOTS: Final = 10**12
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _NARROW = ("type", "side", "flags", "file")
@@ -65,8 +67,10 @@ class TapeWriter:
         for what, name in (("venue", venue), ("symbol", symbol)):
             if not _NAME.fullmatch(name):
                 raise TapeError(f"{what} {name!r}: 1 to 32 letters, digits, '.', '_' or '-'")
-        if tick_nanos < 1 or lots_per_unit < 1:
-            raise TapeError(f"tick_nanos {tick_nanos} and lots_per_unit {lots_per_unit} must be above zero")
+        if not 1 <= tick_nanos <= MOST_TICK_NANOS:
+            raise TapeError(f"tick of {tick_nanos} nanos: must be 1 to {MOST_TICK_NANOS} nanos")
+        if not 1 <= lots_per_unit <= MOST_LOTS:
+            raise TapeError(f"lots per unit {brief(lots_per_unit)}: must be 1 to {MOST_LOTS}")
         self.meta = Meta(format, kind, venue, symbol, tick_nanos, lots_per_unit, window_levels, 0, 0, 0)
         self.folder = root / f"venue={venue}" / f"symbol={symbol}"
         """Where the tape will be."""
@@ -158,6 +162,7 @@ class TapeWriter:
 
     def reject(self, file: int, row: int, reason: str, raw: bytes = b"") -> None:
         """A row that cannot be used: TapeError naming file and row, or it is set aside (`quarantine`)."""
+        reason = brief(reason)
         if not self.sets_aside:
             raise TapeError(f"{self._sources[file].name}: row {row}: {reason}")
         self.meta.quarantined += 1

@@ -247,6 +247,7 @@ def test_messages_of_other_kinds_are_counted(tmp_path: Path) -> None:
 
 BROKEN = {
     "cut": (SPOT[4][:90], "Expecting ',' delimiter"),
+    "deep": (f"{T0 + 199 * MS} " + "[" * 3000, "maximum recursion depth"),
     "no JSON": (f"{T0 + 199 * MS}", "Expecting value"),
     "a list": (f"{T0 + 199 * MS} []", "not an object"),
     "time": ('17231616 {"id": 1}', "not a local time in nanoseconds"),

@@ -275,6 +275,7 @@ BROKEN = {
     "back": (order(1, "deleted", 2, "bid", "99.00", "1.0"), "local time runs backwards"),
     "no id": (f'{T0_MS + 300} trade {{"price": 1, "amount": 1}}', "no 'id'"),
     "side": (f'{T0_MS + 300} order_created {{"order_type": 2, "id": 1}}', "order_type 2 is neither"),
+    "deep": ("1430438400300 trade " + "[" * 3000, "maximum recursion depth"),
     "empty": ("", "local time '' is not a whole number"),
 }
 

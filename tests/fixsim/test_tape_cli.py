@@ -18,6 +18,8 @@ from fixsim.tape.metafile import find_tapes
 from fixsim.tape.reader import open_tape
 from risk.errors import SettingsError
 from tests.fixsim.lobsterday import made_up_day
+from tests.fixsim.test_tape_binance import SPOT
+from tests.fixsim.test_tape_bitstamp import ONE_TRADE
 from tests.fixsim.test_tape_coinbase_full import recording, write
 
 WIDE = {"COLUMNS": "300", "NO_COLOR": "1"}
@@ -175,3 +177,49 @@ def test_an_import_needs_no_more_memory_for_a_larger_file(tmp_path: Path) -> Non
         peak_kib.append(peak)
     assert size > 12 << 10
     assert peak_kib[1] - peak_kib[0] < size // 2
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--date", "0001-01-01"),
+        ("--date", "9999-12-31"),
+        ("--date", "x" * 5000),
+        ("--lots-per-unit", "99999999999999999999"),
+        ("--lots-per-unit", "9" * 4000),
+        ("--lots-per-unit", "0"),
+        ("--lots-per-unit", "1000000000000"),
+        ("--tick", "99999"),
+        ("--tick", "1e999999999"),
+        ("--tick", "1e400"),
+        ("--tick", "sNaN"),
+        ("--tick", "-1"),
+        ("--tick", "1" * 3000),
+    ],
+    ids=lambda option: "=".join(option)[:40],
+)
+@pytest.mark.parametrize("name", ["lobster", "coinbase", "bitstamp", "binance-l2"])
+def test_an_absurd_option_is_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    option: tuple[str, str],
+) -> None:
+    files: tuple[Path, ...]
+    if name == "lobster":
+        files = made_up_day(30, 3, seed=1).write(tmp_path)
+    elif name == "coinbase":
+        files = (write(tmp_path / "recording", recording()),)
+    else:
+        files = (tmp_path / "a.log",)
+        files[0].write_text("\n".join(ONE_TRADE if name == "bitstamp" else SPOT))
+    out = tmp_path / "tapes"
+    if (name, option) == ("coinbase", ("--lots-per-unit", "1000000000000")):
+        return  # a power of ten that its sizes fit
+    assert fixsim_says(monkeypatch, "import", name, *files, "--out", out, *option) == 2
+    told = capsys.readouterr()
+    assert "Traceback" not in told.err
+    assert told.err.count("\n") == 1, told.err
+    assert len(told.err) < 300
+    assert not list(out.glob("venue=*"))

@@ -168,6 +168,13 @@ def test_the_engine_makes_the_matches_and_the_end_book_of_it(tmp_path: Path) -> 
         (9, {"order_id": "b2"}, "row 9: order b2 is opened twice"),
         (9, {"order_id": 7}, "row 9: order_id 7 is not plain text"),
         (9, {"sequence": "10"}, "row 9: sequence '10' is not a whole number"),
+        (9, {"price": 9.99}, r"row 9: 9\.99 is not a number in quotes"),
+        (8, {"size": 1}, "row 8: 1 is not a number in quotes"),
+        (2, {"funds": "NaN"}, "row 2: funds 'NaN' are not a whole number"),
+        (2, {"funds": "1e999999"}, "row 2: '1e999999' is not a decimal number"),
+        (8, {"order_type": []}, r"row 8: order_type \[\] is neither"),
+        (9, {"time": "1812-07-13T20:47:11Z"}, "row 9: time '1812-07-13T20:47:11Z' is before 1970"),
+        (9, {"price": "9" * 500}, "row 9: '9{48}' is not a decimal number"),
     ],
 )
 def test_a_bad_message_ends_the_import_or_is_set_aside(
@@ -249,6 +256,11 @@ def test_an_ending_in_another_order_is_noticed(tmp_path: Path) -> None:
         ("beginning_level_3", {"sequence": "1"}, "'sequence' is not bids, asks or a sequence"),
         ("beginning_level_3", {"bids": [["9.98", "1"]]}, "row 3: bids 1: "),
         ("beginning_level_3", {"bids": [["9.98", "1", "a"]]}, "row 3: bids 1: order a comes twice"),
+        (
+            "beginning_level_3",
+            {"asks": [[10.01, "1", "a"]]},
+            "row 1: asks 1: 10.01 is not a number in quotes",
+        ),
         ("ending_level_3", {"asks": [["0", "1", "a"]]}, "row 1: asks 1: price '0' is not a multiple"),
         (
             "ending_level_3",

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fixsim.tape import TapeError
+from fixsim.tape.format import brief
 from fixsim.tape.metafile import find_tapes
 from fixsim.tape.reader import open_tape
 from fixsim.tape.rows import NULL, ROW, Records
@@ -258,6 +259,34 @@ def test_parts_that_are_missing_are_named(whole: Path) -> None:
         open_tape(whole)
 
 
+def test_a_part_of_another_name_is_none(whole: Path) -> None:
+    part = whole / "date=2012-06-21/part-x.parquet"
+    pq.write_table(pq.read_table(part.with_name("part-00000.parquet"), partitioning=None).slice(0, 0), part)
+    with pytest.raises(TapeError, match=r"part-x\.parquet: its name is not one that a tape's part has"):
+        open_tape(whole)
+
+
+@pytest.mark.parametrize(("changes", "words"), [
+    ({"tick_nanos": 0}, "tick of 0 nanos: must be 1 to"),
+    ({"tick_nanos": 10**14}, "tick of 100000000000000 nanos: must be 1 to 10000000000000 nanos"),
+    ({"lots_per_unit": 10**13}, "lots per unit 10000000000000: must be 1 to 1000000000000"),
+])  # fmt: skip
+def test_units_that_cannot_be_are_refused(tmp_path: Path, changes: dict[str, int], words: str) -> None:
+    with pytest.raises(TapeError, match=words):
+        writer(tmp_path, **changes)
+
+
+@pytest.mark.parametrize(
+    "reason", ["'" + "a" * 500 + "' cannot be", "x" * 500, '"' + "a b" * 200 + '" no', "a\nb"]
+)
+def test_a_refusal_quotes_no_more_than_a_line_can_show(reason: str) -> None:
+    said = brief(reason)
+    assert len(said) <= 100
+    assert "\n" not in said
+    assert brief(said) == said
+    assert len(brief("ab " * 1000)) <= 401
+
+
 def _say(folder: Path, **changes: Any) -> None:
     path = folder / "tape.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
@@ -347,6 +376,9 @@ def test_what_is_no_tape_is_refused(tmp_path: Path, whole: Path) -> None:
         open_tape(tmp_path / "nowhere")
     with pytest.raises(TapeError, match=r"tape\.json: not a folder"):
         open_tape(whole / "tape.json")
+    (whole / "tape.json").write_text("[" * 100_000)
+    with pytest.raises(TapeError, match=r"tape\.json: damaged: maximum recursion"):
+        open_tape(whole)
     (whole / "tape.json").write_text("{")
     with pytest.raises(TapeError, match=r"tape\.json: damaged"):
         open_tape(whole)

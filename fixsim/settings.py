@@ -211,12 +211,12 @@ class Hidden(_Frozen):
 class Impact(_Frozen):
     """How recorded prices answer to participants' volume; see fixsim.impact for the law and each field."""
 
-    y: Annotated[float, Field(gt=0, le=100)]
-    volatility: Annotated[float, Field(gt=0, le=1)]
-    volume_lots: Annotated[int, Field(gt=0)]
-    half_life_s: Annotated[float, Field(gt=0, le=1_000_000)]
-    beta_low: Annotated[float, Field(gt=0, le=1)] = 0.4
-    beta_high: Annotated[float, Field(gt=0, le=1)] = 0.7
+    y: Annotated[float, Field(ge=0.001, le=100)]
+    volatility: Annotated[float, Field(ge=1e-6, le=1)]
+    volume_lots: Annotated[int, Field(ge=100, le=10**18)]
+    half_life_s: Annotated[float, Field(ge=0.001, le=1_000_000)]
+    beta_low: Annotated[float, Field(ge=0.05, le=1)] = 0.4
+    beta_high: Annotated[float, Field(ge=0.05, le=1)] = 0.7
 
     @model_validator(mode="after")
     def _betas_are_in_order(self) -> Self:

@@ -77,7 +77,21 @@ def test_recorded_prices_answer_to_us_where_the_settings_say_so(flow: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("y", 0.0), ("beta_low", 0.8), ("volume_lots", 0), ("half_life_s", -1.0)]
+    ("field", "value"),
+    [
+        ("y", 0.0),
+        ("y", 1e-300),
+        ("volatility", 1e-9),
+        ("beta_low", 0.8),
+        ("beta_low", 1e-9),
+        ("volume_lots", 0),
+        ("volume_lots", 1),
+        ("volume_lots", 10**30),
+        ("half_life_s", -1.0),
+        ("half_life_s", 1e-12),
+        ("half_life_s", float("nan")),
+        ("half_life_s", float("inf")),
+    ],
 )
 def test_an_impact_that_is_none_is_refused(field: str, value: float) -> None:
     with pytest.raises(ValidationError, match=field):

@@ -19,7 +19,10 @@ from fixsim.matching.layout import EVENT, OPENING, Records
 from fixsim.matching.partialmarket import PartialMarket
 from fixsim.matching.recording import flow_capacity
 from fixsim.tape import Tape, TapeError, verify
+from fixsim.tape.edits import load_recording
 from fixsim.tape.format import MATCH, check_tape
+from fixsim.tape.schema import Type
+from fixsim.tape.writer import TapeWriter
 from risk.errors import SettingsError
 from tests.fixsim.market import START_NS, settings
 from tests.fixsim.partial_tapes import ADD, DELETE, ENTER, REDUCE, Row
@@ -139,6 +142,15 @@ def test_a_tape_without_events_is_refused() -> None:
         verify(tape)
     with pytest.raises(TapeError, match="x: there is no event"):
         check_tape(tape, Path("x"))
+
+
+def test_a_window_without_events_is_refused(tmp_path: Path) -> None:
+    with TapeWriter(
+        tmp_path, format="x", kind="partial", venue="X", symbol="A", tick_nanos=10, lots_per_unit=1
+    ) as writer:
+        writer.row(1, Type.SNAPSHOT, 1, 100, 5, row=0)
+    with pytest.raises(TapeError, match="there is no event after the opening book"):
+        load_recording(writer.folder)
 
 
 def crossings(n: int) -> Tape:

@@ -42,7 +42,10 @@ class Capacity:
     overflow: int = 1 << 15
     """Price levels outside the window, each book."""
     fills: int = 1 << 17
-    """Fills between two drains. A taker is refused unless every order opposite it could still be recorded."""
+    """Fills between two drains. A taker is refused unless every order opposite it could still be recorded.
+
+    Icebergs may have an eighth as many pieces in reserve, all together: they must not keep recorded flow out.
+    """
     trades: int = 1 << 14
     """Trades kept for display; older ones are dropped and counted."""
     notes: int = 1 << 13

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fixsim.matching.checks import on_tick
 from fixsim.matching.crossing import settle
@@ -74,6 +75,29 @@ def cancel(core: Core, c: Any, result: Any) -> int:
     remove(core, slot)
     if dims:
         settle(core, c.time_ns)
+    return _OK
+
+
+@kernel
+def cancel_all(core: Core, keys: NDArray[np.int64], lots: NDArray[np.int64], now_ns: int) -> int:
+    """Remove the orders of participants' `keys`, and only then let others trade: a code.
+
+    `lots` is what was left of each, 0 if it no longer rests.
+    """
+    dims = core.state[_DIMS] > 0
+    if dims:
+        code = aftermath_fits(core, 0)
+        if code != _OK:
+            return code
+    for i in range(keys.shape[0]):
+        slot = slot_of(core, keys[i])
+        lots[i] = 0
+        if slot >= 0:
+            lots[i] = core.orders[slot].leaves + core.orders[slot].reserve
+            remove(core, slot)
+    if dims:
+        settle(core, now_ns)
+    core.state[_NOW] = now_ns
     return _OK
 
 

@@ -15,7 +15,7 @@ from fixsim.matching.checks import fair, in_pieces, open_to, sound
 from fixsim.matching.crossing import settle
 from fixsim.matching.dim import peg_px, take_reference
 from fixsim.matching.kernel import aside, part
-from fixsim.matching.layout import NO_SLOT, SPARE, Code, Core, Flag, S
+from fixsim.matching.layout import NO_SLOT, REFILLS_SHARE, SPARE, Code, Core, Flag, S
 from fixsim.matching.levels import has_room
 from fixsim.matching.resting import conceal, join, pieces, remove, rest, take_slot
 from fixsim.matching.terms import Kind, Phase, Reason
@@ -27,6 +27,7 @@ _LIMIT, _MARKET, _FOK = int(Kind.LIMIT), int(Kind.MARKET), int(Kind.FOK)
 _AUCTION = int(Phase.AUCTION)
 _TERMS, _DIM, _ICEBERG, _MIN = int(Flag.TERMS), int(Flag.DIM), int(Flag.ICEBERG), int(Flag.MIN)
 _PEGGED, _AT_MARKET, _POST_ONLY = int(Flag.PEGGED), int(Flag.AT_MARKET), int(Flag.POST_ONLY)
+_REFILLS, _REFILLS_FULL = int(S.REFILLS), int(Code.REFILLS_FULL)
 _DISPLAY, _SELF_MATCH = int(Flag.DISPLAY), int(Reason.SELF_MATCH)
 _OK, _ORDERS_FULL, _OWN_FULL = int(Code.OK), int(Code.ORDERS_FULL), int(Code.OWN_FULL)
 _LEVELS_FULL, _FILLS_FULL, _NOTES_FULL = int(Code.LEVELS_FULL), int(Code.FILLS_FULL), int(Code.NOTES_FULL)
@@ -166,6 +167,8 @@ def _fits(core: Core, c: Any, rests: bool, dim: bool, old: int) -> int:
             return _OWN_FULL
     if rests and not dim and not has_room(core, 2 * c.venue + (1 if c.sign < 0 else 0), c.px):
         return _LEVELS_FULL
+    if c.display_qty > 0 and not _refills_fit(core, c, old):
+        return _REFILLS_FULL
     if dim or core.state[_DIMS] > 0:
         own = 1 + (pieces(c.qty, c.display_qty) if c.display_qty > 0 else 0)
         return aftermath_fits(core, own)
@@ -174,6 +177,17 @@ def _fits(core: Core, c: Any, rests: bool, dim: bool, old: int) -> int:
     if c.self_match != 0 and core.notes.shape[0] - core.state[_NOTES] <= core.state[_OWN]:
         return _NOTES_FULL
     return _OK
+
+
+@aside
+def _refills_fit(core: Core, c: Any, old: int) -> bool:
+    """Whether icebergs leave most of the fills to whoever takes, a recorded order above all."""
+    most = core.state[_REFILLS]
+    if old >= 0 and core.orders[old].reserve > 0:
+        most -= pieces(core.orders[old].reserve, core.terms[old].display_qty)
+    if c.qty > c.display_qty:
+        most += pieces(c.qty - c.display_qty, c.display_qty)
+    return bool(most <= core.fills.shape[0] // REFILLS_SHARE)
 
 
 @part
@@ -192,7 +206,9 @@ def _stay(core: Core, c: Any, left: int, dim: bool) -> None:
     if shown < left:
         order.flags |= _ICEBERG
         order.reserve = left - shown
-        core.books[order.book].pieces += pieces(left - shown, c.display_qty)
+        more = pieces(left - shown, c.display_qty)
+        core.books[order.book].pieces += more
+        core.state[_REFILLS] += more
     if dim:
         conceal(core, slot)
     else:

@@ -185,6 +185,7 @@ class Code(IntEnum):
     BAD_QTY = 17
     BAD_TERMS = 18
     CROSSED = 19
+    REFILLS_FULL = 20
 
 
 class S(IntEnum):
@@ -216,7 +217,8 @@ class S(IntEnum):
     IMPACT = 23  # 1: participants' trading moves recorded prices, see shift.py
     ABSORBED = 24  # undrained fills of which it knows
     SHIFT = 25  # half ticks by which it moves the recorded order in progress
-    SIZE = 26
+    REFILLS = 26  # pieces that icebergs have in reserve, all books
+    SIZE = 27
 
 
 MAX_PX = 1 << 53
@@ -236,6 +238,11 @@ WORST: Any = np.int64(NOTHING)
 
 MAX_PIECES = 1000
 """An iceberg is shown in at most so many pieces: what it could fill has to fit into Capacity.fills."""
+
+
+REFILLS_SHARE = 8
+"""All icebergs together: what their reserves could fill is at most this part of Capacity.fills, so that no
+participant keeps recorded flow out."""
 
 
 class Core(NamedTuple):

@@ -13,6 +13,8 @@ layout.py. Participants' keys are below 0 and, while the order rests, belong to 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -152,6 +154,21 @@ class Market(BookView):
         except UnknownOrder:
             return 0
 
+    def cancel_all(self, keys: Sequence[int], now_ns: int | None = None) -> list[int]:
+        """Remove participants' orders all at once: the lots that were left of each, as from cancel().
+
+        Nothing trades between: what follows is as if they had never rested. Raises MatchingError, having
+        changed nothing.
+        """
+        if recorded := [key for key in keys if key >= 0]:
+            raise MatchingError(f"order {recorded[0]} is recorded, not a participant's (keys below 0)")
+        lots = np.zeros(len(keys), np.int64)
+        code = _commands.cancel_all(self._core, np.array(keys, np.int64), lots, self._time(now_ns))
+        if code:
+            raise refusal(code, f"cancel of {len(keys)} orders", self.capacity, {})
+        left: list[int] = lots.tolist()
+        return left
+
     def replace(self, key: int, px: int, leaves_qty: int, now_ns: int) -> Submitted:
         """Give a resting order a new price and a new *leaves* quantity, its reserve included.
 
@@ -275,6 +292,7 @@ def warm() -> None:
     market.set_phase(0, Phase.AUCTION, 3)
     market.submit(0, -2, -1, 998, 2, Kind.LIMIT, 4)
     market.auction(0, 998, 5)
+    market.cancel_all([-1, -2], 6)
     market.changes()
     market.depth(0, 1)
     market.queue_ahead(0)

@@ -45,6 +45,10 @@ _BOUNDS = {
     Code.FILLS_FULL: (
         "its fills may not fit: {size.fills} less those that fills() has not drained (Capacity.fills)"
     ),
+    Code.REFILLS_FULL: (
+        "icebergs would have too many pieces in reserve, all together: at most an eighth of {size.fills} "
+        "(Capacity.fills)"
+    ),
     Code.NOTES_FULL: (
         "its notes may not fit: {size.notes} less those that notes() has not drained (Capacity.notes)"
     ),

@@ -16,6 +16,7 @@ from fixsim.matching.layout import Core, Flag, S
 from fixsim.matching.levels import occupied, open_level, touch, vacated
 
 _FREE, _OWN, _ARRIVAL, _DIMS = int(S.FREE), int(S.OWN), int(S.ARRIVAL), int(S.DIMS)
+_REFILLS = int(S.REFILLS)
 _DIM, _ICEBERG = int(Flag.DIM), int(Flag.ICEBERG)
 _SPECIAL = _DIM | _ICEBERG
 
@@ -274,7 +275,9 @@ def cut_reserve(core: Core, slot: int, qty: int) -> None:
     order = core.orders[slot]
     before = pieces(order.reserve, core.terms[slot].display_qty)
     order.reserve -= qty
-    core.books[order.book].pieces -= before - pieces(order.reserve, core.terms[slot].display_qty)
+    fewer = before - pieces(order.reserve, core.terms[slot].display_qty)
+    core.books[order.book].pieces -= fewer
+    core.state[_REFILLS] -= fewer
 
 
 @part

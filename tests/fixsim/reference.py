@@ -169,6 +169,11 @@ class ReferenceMarket:
             self.settle(now)
         return left
 
+    def cancel_all(self, keys: list[int], now: int) -> list[int]:
+        left = [self.remove(key) for key in keys]
+        self.settle(now)
+        return left
+
     def mass_cancel(self, owner: int, venue: int | None, sign: int | None, now: int) -> list[tuple[int, int]]:
         chosen = [
             order

@@ -102,6 +102,30 @@ def test_an_iceberg_of_too_many_pieces_is_refused() -> None:
         limit(market(), -1, 1, PX, 1001, display_qty=1)
 
 
+def test_icebergs_leave_the_fills_to_those_who_take() -> None:
+    """Were one participant's icebergs to fill the table, no recorded order could trade any more."""
+    m = market(capacity=replace(CAPACITY, fills=64))
+    limit(m, -1, 1, PX, 6, display_qty=1)
+    with pytest.raises(BookFull, match=r"order -2: icebergs .* at most an eighth of 64 \(Capacity.fills\)"):
+        limit(m, -2, 1, PX, 5, display_qty=1)
+    limit(m, -2, 1, PX, 4, display_qty=1)
+    with pytest.raises(BookFull, match=r"order -1: icebergs"):
+        m.replace(-1, PX + 2, 7, 8)
+    assert m.replace(-1, PX + 2, 6, 8) == (0, 6, 0), "its own pieces do not count twice"
+    limit(m, -3, 1, PX, 4, display_qty=4)
+    ioc(m, -4, -1, PX, 3)
+    limit(m, -5, 1, PX, 4, display_qty=1)
+    m.cancel(-1)
+    m.cancel_all([-2, -5])
+    limit(m, -6, 1, PX, 9, display_qty=1)
+    with pytest.raises(BookFull):
+        limit(m, -7, 1, PX, 2, display_qty=1)
+    assert len(m.fills()) == 3
+    assert m.feed(np.array([(8, 1, 0, 13, -1, EventKind.MARKET, -1)], EVENT)) == 1
+    assert m.best(0) == (0, 0, 0, 0)
+    limit(m, -7, 1, PX, 9, display_qty=1)
+
+
 # Hidden orders
 
 
@@ -393,6 +417,40 @@ def test_what_dim_orders_could_cause_is_counted_before_anything_changes() -> Non
     assert m.digest() == before
     m.cancel(-3)
     assert limit(m, -4, -1, PX + 6, 1) == (0, 1, 0)
+
+
+def test_several_go_at_once_and_only_then_the_others_trade() -> None:
+    def book() -> Market:
+        m = market()
+        limit(m, -1, 1, PX, 5)
+        limit(m, -2, -1, PX + 4, 5)
+        limit(m, -3, 1, PX + 2, 4)
+        limit(m, -4, 1, PX + 2, 4, hidden=True)
+        limit(m, -5, -1, 0, 4, peg=Peg.MID)
+        return m
+
+    one_by_one, at_once = book(), book()
+    assert [one_by_one.cancel(key) for key in (-3, -4)] == [4, 0]
+    assert fills(one_by_one) == [(-4, -5, PX + 2, 4)]
+    assert at_once.cancel_all([-3, -9, -4], 9) == [4, 0, 4]
+    assert fills(at_once) == []
+    assert at_once.leaves(-5) == 4
+    with pytest.raises(MatchingError, match=r"order 3 is recorded"):
+        at_once.cancel_all([-5, 3])
+    assert at_once.leaves(-5) == 4
+
+
+def test_several_that_could_cause_too_many_notes_stay() -> None:
+    m = market(capacity=replace(CAPACITY, own=4, notes=5))
+    limit(m, -1, 1, PX, 5, group=1)
+    limit(m, -2, -1, PX, 5, group=1, self_match=SelfMatch.OLDEST)
+    for key in (-3, -4, -5):
+        limit(m, key, 1, PX - 2, 5, hidden=True)
+    with pytest.raises(BookFull, match=r"cancel of 2 orders: its notes may not fit"):
+        m.cancel_all([-2, -3])
+    assert (m.leaves(-2), m.leaves(-3)) == (5, 5)
+    assert len(m.notes()) == 1
+    assert m.cancel_all([-2, -3]) == [5, 5]
 
 
 def test_notes_that_may_not_fit_stop_those_who_could_cause_one() -> None:

@@ -150,8 +150,10 @@ def lively(seed: int, length: int) -> Stream:
             return rng.choice((*market, ("feed", EventKind.MARKET, sign, 0, qty, which)))
         if chance < 0.78:
             return rng.choice((("gone", EventKind.CANCEL, which), ("feed", EventKind.DONE, 1, 0, 0, which)))
-        if chance < 0.85:
+        if chance < 0.84:
             return "cancel", which
+        if chance < 0.85:
+            return "several", which, which + 1, rng.randrange(length), rng.randrange(length)
         if chance < 0.92:
             return rng.choice((("replace", which, rng.choice((0, px(), px())), qty), ("again", which, qty)))
         if chance < 0.93:
@@ -231,6 +233,10 @@ class Twins:
                 self.ask(Op.NEW, now, (venue % self.venues, -self.keys, sign, px, qty, kind, terms))
             case ("cancel", which):
                 self.ask(Op.CANCEL, now, (self.key(which),))
+            case ("several", *which):
+                self.flush()
+                keys = sorted({self.key(one) for one in which})
+                assert self.market.cancel_all(keys, now) == self.reference.cancel_all(keys, now)
             case ("replace", which, px, qty):
                 self.ask(Op.REPLACE, now, (self.key(which), px, qty))
             case ("again", which, qty):

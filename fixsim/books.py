@@ -16,6 +16,7 @@ from fixsim.entry import Ask, Kind
 from fixsim.flow.source import AGENT_KEYS
 from fixsim.matching import FillFlag, Market, OutOfBand, Peg, Phase, Reason, Terms, WrongPhase
 from fixsim.matching import Kind as MarketKind
+from fixsim.matching.layout import S
 from fixsim.orders import Fill, Gone, Happening, Outcome
 from fixsim.publisher import Publisher
 from fixsim.settings import Instrument, Settings
@@ -63,6 +64,12 @@ class LitMarket:
         self.bounds = Bounds(self.market)
         self.last_px = [0 for _ in self.publishers]
         self._waiting = [[] for _ in self.publishers]
+
+    @property
+    def undrained(self) -> bool:
+        """Whether `settle` would make room."""
+        state = self.market.core.state
+        return bool(state[[S.FILLS, S.NOTES, S.TOUCHED]].any())
 
     def settle(self, taker: int = 0, far: Far | None = None) -> None:
         """Drain what happened: it waits for `take`. Trades and changes are published.
@@ -170,10 +177,11 @@ class LitBook:
             self.lit.bounds.placed(key, self.venue, ask.sign, ask.px)
         return Outcome(self.lit.take(self.venue), done.cancelled, why)
 
-    def cancel(self, key: int, now_ns: int) -> Outcome:
-        self.lit.market.cancel(key, now_ns)
+    def cancel(self, keys: Sequence[int], now_ns: int) -> Outcome:
+        self.lit.market.cancel_all(keys, now_ns)
         self.lit.settle()
-        self.lit.bounds.ended(key)
+        for key in keys:
+            self.lit.bounds.ended(key)
         return Outcome(self.lit.take(self.venue))
 
     def replace(self, key: int, px: int, leaves_lots: int, now_ns: int) -> Outcome:
@@ -243,8 +251,9 @@ class DarkMarket:
         )  # fmt: skip
         return Outcome(self._settle(), done.cancelled)
 
-    def cancel(self, key: int, now_ns: int) -> Outcome:
-        self.book.cancel(key)
+    def cancel(self, keys: Sequence[int], now_ns: int) -> Outcome:
+        for key in keys:
+            self.book.cancel(key)
         return Outcome(self._settle())
 
     def replace(self, key: int, px: int, leaves_lots: int, now_ns: int) -> Outcome:

@@ -125,7 +125,7 @@ class Listing:
     def step(self, wall_ns: int) -> bool:
         """Feed what the flow had due; whether there was anything."""
         due = self.due_ns is not None and self.due_ns <= wall_ns
-        self.source.flow.step_until(min(self.pace.market_ns(wall_ns), self.source.stop_ns))
+        self._feed(min(self.pace.market_ns(wall_ns), self.source.stop_ns))
         if due:
             self._look()
             self.lit.settle()
@@ -160,6 +160,18 @@ class Listing:
                 "bounds", now_ns, "", symbol=self.instrument.symbol, qty_lots=total.qty,
                 optimistic_lots=total.optimistic, fifo_lots=total.fifo, conservative_lots=total.conservative,
             )  # fmt: skip
+
+    def _feed(self, market_ns: int) -> None:
+        """The flow's events up to then, and room for those that follow, as often as that makes any."""
+        while True:
+            try:
+                self.source.flow.step_until(market_ns)
+            except BookFull:
+                if not self.lit.undrained:
+                    raise
+                self.lit.settle()
+            else:
+                return
 
     def _look(self) -> None:
         market_ns = self.source.flow.next_time_ns()

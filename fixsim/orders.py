@@ -5,6 +5,7 @@ Quantities are lots, prices nanos at the venue and half ticks (px) in the book; 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -58,8 +59,11 @@ class Book(Protocol):
 
     def submit(self, key: int, ask: Ask, now_ns: int) -> Outcome: ...
 
-    def cancel(self, key: int, now_ns: int) -> Outcome:
-        """What is left goes; pegs that follow the touch may trade upon it."""
+    def cancel(self, keys: Sequence[int], now_ns: int) -> Outcome:
+        """What is left of them goes at once; then pegs that follow the touch may trade upon it.
+
+        Raises MatchingError, having changed nothing.
+        """
 
     def replace(self, key: int, px: int, leaves_lots: int, now_ns: int) -> Outcome: ...
 

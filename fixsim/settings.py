@@ -76,6 +76,10 @@ class Listed(Instrument):
         return self
 
 
+SLOWEST = 1e-6
+"""Of clock.speed, which is kept as a fraction of millionths."""
+
+
 class Clock(_Frozen):
     """Who owns time. lockstep: we do, for the named participants; wall: the machine's clock does."""
 
@@ -88,6 +92,8 @@ class Clock(_Frozen):
 
     @model_validator(mode="after")
     def _speed_fits_the_mode(self) -> Self:
+        if 0 < self.speed < SLOWEST:
+            raise ValueError(f"speed {self.speed} is neither 0 nor at least {SLOWEST}")
         if self.mode == "wall" and not self.speed:
             raise ValueError('speed 0 (as fast as possible) needs mode = "lockstep"')
         if self.mode == "lockstep" and not self.participants:

@@ -18,6 +18,7 @@ What asks for all orders at once (AF, q), and what cancels them unasked, means t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from fixsim.entry import (
@@ -134,8 +135,14 @@ class Venue:
         found = self._find(client, request, now_ns)
         if isinstance(found, Reply):
             return [found]
+        try:
+            self._check_same(found, request)
+            outcome = self.places[found.instrument.symbol].book.cancel([found.key], now_ns)
+        except Refused as refused:
+            return [self.said.cancel_refused(client, request, found, refused.reason, refused.text, now_ns)]
+        except MatchingError as error:
+            return [self.said.cancel_refused(client, request, found, OTHER, str(error), now_ns)]
         self._by_cl_ord_id[client, request.cl_ord_id] = found
-        outcome = self.places[found.instrument.symbol].book.cancel(found.key, now_ns)
         dropped = self._drop(found, now_ns, asked=request.cl_ord_id)
         return [dropped, *self.happened(outcome.happened, now_ns)]
 
@@ -146,10 +153,9 @@ class Venue:
             return [found]
         order, place = found, self.places[found.instrument.symbol]
         try:
-            if request.symbol != order.instrument.symbol:
-                raise Refused(2, f"Symbol(55) of {request.orig_cl_ord_id} is {order.instrument.symbol}")
-            if request.side != order.side or request.ord_type != order.ord_type:
-                raise Refused(2, "Side(54) and OrdType(40) cannot be replaced")
+            self._check_same(order, request)
+            if request.ord_type != order.ord_type:
+                raise Refused(2, "OrdType(40) cannot be replaced")
             if place.shut:
                 raise Refused(OTHER, place.shut)
             done_lots = order.cum_lots + order.busted_lots
@@ -235,15 +241,19 @@ class Venue:
         if (kind == FOR_A_SECURITY or symbol) and symbol not in self.places:
             text = f"Symbol(55) {symbol} is not listed" if symbol else "Symbol(55) is missing"
             return [self._mass_refused(client, request, UNKNOWN_SECURITY, text, now_ns)]
+        text = f"mass cancel {request.cl_ord_id}"
+        asked = self._owned(client, symbol, request.side)
+        dropped = self.drop_all(asked, text, now_ns)
+        found = [order for order in asked if not order.live]
+        if asked and not found:
+            return [self._mass_refused(client, request, OTHER, "the books take no cancel now", now_ns)]
         self._by_cl_ord_id[client, request.cl_ord_id] = None
-        found = self._owned(client, symbol, request.side)
         report = OrderMassCancelReport(
             request.cl_ord_id, self._next_mass_id(), kind, kind, len(found),
             [(order.cl_ord_id, order.order_id) for order in found], symbol=symbol, side=request.side,
             transact_time_ns=now_ns,
         )  # fmt: skip
-        told = f"mass cancel {request.cl_ord_id}"
-        return [Reply(client, report.MSG_TYPE, report.body()), *self.drop_all(found, told, now_ns)]
+        return [Reply(client, report.MSG_TYPE, report.body()), *dropped]
 
     def cancel_all(self, client: str, text: str, now_ns: int) -> list[Reply]:
         """Nobody asked: every open order of a client goes, for the reason in `text`."""
@@ -252,14 +262,22 @@ class Venue:
     def drop_all(
         self, orders: Sequence[Order], text: str, now_ns: int, reason: int | None = None
     ) -> list[Reply]:
-        """Open orders go, each with its report; `reason` is 378."""
-        replies = []
-        for order in orders:
-            if order.live:  # still: it may have traded as the one before it went
-                outcome = self.places[order.instrument.symbol].book.cancel(order.key, now_ns)
-                replies.append(self._drop(order, now_ns, text=text, reason=reason))
-                replies += self.happened(outcome.happened, now_ns)
-        return replies
+        """Open orders go, each with its report; `reason` is 378.
+
+        All of a book go at once, before others may trade because of it: none is filled for the one before it
+        went. A book that cannot cancel now keeps its orders.
+        """
+        happened: list[Happening] = []
+        gone: set[int] = set()
+        for symbol in dict.fromkeys(order.instrument.symbol for order in orders):
+            keys = [order.key for order in orders if order.live and order.instrument.symbol == symbol]
+            with suppress(MatchingError):
+                happened += self.places[symbol].book.cancel(keys, now_ns).happened
+                gone.update(keys)
+        replies = [
+            self._drop(order, now_ns, text=text, reason=reason) for order in orders if order.key in gone
+        ]
+        return [*replies, *self.happened(happened, now_ns)]
 
     def refuse(
         self, client: str, request: NewOrderSingle | Mapping[int, str], reason: int, text: str, now_ns: int
@@ -313,6 +331,14 @@ class Venue:
             raise Refused(OTHER, f"the venue's table of {MAX_ORDERS} orders is full")
         if shut := self.places[request.symbol].shut:
             raise Refused(EXCHANGE_CLOSED, shut)
+
+    @staticmethod
+    def _check_same(order: Order, request: Change) -> None:
+        """What a request says of the order that it names."""
+        if request.symbol != order.instrument.symbol:
+            raise Refused(2, f"Symbol(55) of {request.orig_cl_ord_id} is {order.instrument.symbol}")
+        if request.side != order.side:
+            raise Refused(2, f"Side(54) of {request.orig_cl_ord_id} is {order.side.value}")
 
     def _find(self, client: str, request: Change, now_ns: int) -> Order | Reply:
         order = self._by_cl_ord_id.get((client, request.orig_cl_ord_id))

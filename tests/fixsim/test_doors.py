@@ -145,6 +145,30 @@ def test_a_mass_cancel_is_reported_and_so_is_each_order_it_cancelled() -> None:
     assert len(floor.recorded("canceled")) == 3
 
 
+@pytest.mark.parametrize("how", ["mass cancel", "disconnect"])
+def test_orders_that_go_together_do_not_trade_for_one_another(how: str) -> None:
+    """Without the first bid the midpoint is where the second, hidden, would meet another client's peg."""
+    also = [{"comp_id": "OTHER", "serves": "orders"}]
+    floor = Floor(with_clients(also=also, cancel_on_disconnect=True))
+    client, other = floor.client(), floor.client(comp_id="OTHER")
+    client.send(order("1", Side.BUY, 10_001))
+    client.send(order("2", Side.BUY, 10_001, max_floor_lots=0))
+    other.send(order("3", Side.SELL, None, ord_type=OrdType.PEGGED, exec_inst="M"))
+    floor.run(5)
+    client.reports(), other.reports()
+    if how == "disconnect":
+        client.drop()
+    else:
+        client.send(OrderMassCancelRequest("mc", START_NS))
+    floor.run(5)
+    if how == "mass cancel":
+        assert OrderMassCancelReport.parse(client.got[0]).total == 2
+        assert client.reports() == ["r", "4 4 0 0", "4 4 0 0"]
+    assert [line["cl_ord_id"] for line in floor.recorded("canceled")] == ["1", "2"]
+    assert (floor.recorded("fill"), other.reports()) == ([], [])
+    assert [one.cl_ord_id for one in floor.exchange.venues["XLIT1"].open_orders()] == ["3"]
+
+
 def test_a_mass_cancel_can_be_narrowed_and_leaves_others_orders_alone() -> None:
     floor = Floor(with_clients(also=[{"comp_id": "OTHER", "serves": "orders"}]))
     client, other = resting(floor), floor.client(comp_id="OTHER")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from fixsim.exchange import Exchange
-from fixsim.matching import EventKind, venue_of
+from fixsim.flow.source import Source, TapeFlow
+from fixsim.matching import Capacity, EventKind, Market, venue_of
 from fixsim.settings import load_settings, refuse_other_tape, tape_path
 from fixsim.tape import load_tape
 from risk.errors import SettingsError
@@ -253,6 +254,65 @@ def test_heartbeats_keep_an_idle_session_and_silence_ends_it() -> None:
     assert any("nothing received" in text for text in floor.gateway.alerts)
 
 
+def test_no_participants_icebergs_stop_the_recording() -> None:
+    """What one could be filled in at most is bounded, so that a recorded taker always finds room."""
+    floor = Floor(
+        recording=tape(
+            [(200, EventKind.MARKET, 60, 1, 0, 3 * BTC), (300, EventKind.LIMIT, 61, -1, 9_000, BTC)]
+        )
+    )
+    client = floor.client()
+    client.send(order("hidden", Side.SELL, 30_000, max_floor_lots=0))
+    for number in range(140):
+        client.send(order(str(number), Side.SELL, 20_000 + number, 1000, max_floor_lots=1))
+    floor.run(20)
+    assert set(client.reports()) == {"0 0 0 1", "0 0 0 0.00001", "8 8 0 0"}
+    assert "at most an eighth" in floor.recorded("rejected")[0]["text"]
+    client.send(cancel("c", "3", Side.SELL))
+    client.send(cancel("d", "hidden", Side.SELL))
+    floor.run(1000)
+    assert client.reports() == ["4 4 0 0", "4 4 0 0"]
+    assert floor.exchange.lit.market.next_time_ns is None
+
+
+def test_fills_that_nobody_drained_do_not_stop_the_recording() -> None:
+    """Between two turns, or before the start, more may trade than the market can keep: it is drained."""
+    moves = [
+        move
+        for n in range(12)
+        for move in (
+            (2 * n, EventKind.LIMIT, 30 + 2 * n, 1, 10_001, 1),
+            (2 * n + 1, EventKind.MARKET, 31 + 2 * n, -1, 0, 1),
+        )
+    ]
+    recording = tape(moves, lasts_ms=100)
+    small = Capacity(orders=64, recorded=128, own=8, window=64, overflow=64, fills=16, notes=16)
+
+    def run(start_ms: int) -> int:
+        market = Market.for_tape(recording, 2, capacity=small)
+        source = Source(market, TapeFlow(market), START_NS + start_ms * MS, recording.end_ns)
+        exchange = Exchange(settings(), source, lambda line: None)
+        exchange.advance(START_NS + 100 * MS)
+        assert market.next_time_ns is None
+        return market.counts().matches
+
+    assert run(0) == run(50) == 12
+
+    class Slow(TapeFlow):
+        """It has nothing to say before 60 ms."""
+
+        def next_time_ns(self) -> int | None:
+            at = super().next_time_ns()
+            return None if at is None else max(at, START_NS + 60 * MS)
+
+    market = Market.for_tape(recording, 2, capacity=small)
+    exchange = Exchange(
+        settings(), Source(market, Slow(market), START_NS, recording.end_ns), lambda line: None
+    )
+    exchange.advance(START_NS + 100 * MS)
+    assert market.counts().matches == 12
+
+
 def test_wall_time_runs_the_tape_at_its_speed() -> None:
     lines: list[str] = []
     exchange = Exchange(settings(), tape(lasts_ms=1000), lines.append, origin_ns=7_000_000_000, speed=10.0)
@@ -300,6 +360,7 @@ def test_the_shipped_tape_replays_to_its_own_end_behind_the_door() -> None:
             "clock.lost_ms is not a setting (did you mean lost_ns?)",
         ),
         ("speed = 10.0", "speed = -1.0", "clock.speed = -1.0"),
+        ("speed = 10.0", "speed = 1e-9", "speed 1e-09 is neither 0 nor at least 1e-06"),
         ("port = 9402", 'port = "9402"', "venue.1.port = '9402'"),
         ("port = 9402", "port = 9401", "must differ, got [9401, 9401, 9403, 9400]"),
         ('name = "XLIT2"', 'name = "XLIT1"', "venue names must differ"),

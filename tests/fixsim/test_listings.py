@@ -13,6 +13,7 @@ from risk.order import OrdType, Side
 from router.fix.messages import (
     MarketDataRequest,
     NewOrderSingle,
+    OrderCancelRequest,
     OrderMassCancelReport,
     OrderMassCancelRequest,
     OrderMassStatusRequest,
@@ -30,6 +31,7 @@ from tests.fixsim.market import (
     SYMBOL,
     Client,
     Floor,
+    cancel,
     entries,
     fields,
     order,
@@ -157,6 +159,27 @@ def test_a_replace_may_not_change_the_symbol() -> None:
     )
     floor.run(1)
     assert client.reports() == ["0 0 0 1", "9 2 2"]
+
+
+def test_a_cancel_may_not_name_another_symbol() -> None:
+    """It would let others trade in a book that nobody looks at."""
+    floor = floor_of_two()
+    client = floor.client()
+    for one in (
+        order("A", Side.BUY, 10_001),
+        order("B", Side.BUY, 10_001, max_floor_lots=0),
+        order("C", Side.SELL, None, ord_type=OrdType.PEGGED, exec_inst="M"),
+    ):
+        client.send(one)
+    floor.run(1)
+    assert client.reports() == ["0 0 0 1"] * 3
+    client.send(OrderCancelRequest("x", "A", ETH, Side.BUY, START_NS, BTC))
+    floor.run(1)
+    assert client.reports() == ["9 1 2"]
+    assert floor.recorded("cancel_refused")[0]["text"] == "Symbol(55) of A is BTC-USD"
+    client.send(cancel("x", "A"))
+    floor.run(1)
+    assert client.reports() == ["4 4 0 0", "F 2 1 0", "F 2 1 0"]
 
 
 def test_both_are_listed_and_halted_one_by_one() -> None:

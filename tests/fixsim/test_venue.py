@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from fixsim.settings import Venue as VenueSettings
 from fixsim.venue import Place, Venue
 from risk.order import OrdType, Side, TimeInForce
 from router.fix.decimals import lots_from_wire, nanos_from_wire
-from router.fix.messages import OrderCancelReplaceRequest, OrderStatusRequest
+from router.fix.messages import OrderCancelReplaceRequest, OrderMassCancelRequest, OrderStatusRequest
 from tests.fixsim.market import BTC, START_NS, SYMBOL, TICK, cancel, fields, order, settings
 
 RULES = settings()
@@ -43,8 +43,10 @@ class Book:
         left = ask.qty_lots - sum(fill.qty_lots for fill in fills if fill.key == key)
         return Outcome([*fills], 0 if rests else left)
 
-    def cancel(self, key: int, now_ns: int) -> Outcome:
-        self.asked.append(("cancel", key))
+    def cancel(self, keys: Sequence[int], now_ns: int) -> Outcome:
+        if self.full:
+            raise BookFull("the book is full")
+        self.asked += [("cancel", key) for key in keys]
         return Outcome([])
 
     def replace(self, key: int, px: int, leaves_lots: int, now_ns: int) -> Outcome:
@@ -255,6 +257,30 @@ def test_the_dark_venue_takes_pegs_and_a_market_order_is_a_peg_at_once() -> None
     assert bench.new("3", Side.SELL, 10_000, tif=TimeInForce.FOK)[1][58] == "fok: the rest is cancelled"
     assert [asked[-1] for asked in bench.book.asked] == [Kind.PEG, Kind.IOC, Kind.FOK]
     assert bench.new("4", Side.SELL, None, ord_type=OrdType.PEGGED, tif=TimeInForce.IOC)[0][103] == "11"
+
+
+def test_a_book_that_cannot_cancel_now_keeps_its_orders(bench: Bench) -> None:
+    bench.new("1", Side.BUY, 9_000)
+    bench.book.full = True
+    (refused,) = bench.cancel("2", "1")
+    assert [refused[tag] for tag in (35, 434, 102, 39, 58)] == ["9", "1", "99", "0", "the book is full"]
+    (refused,) = told(bench.venue.mass_cancel("A", OrderMassCancelRequest("3", NOW), NOW))
+    assert [refused[tag] for tag in (35, 531, 532)] == ["r", "0", "99"]
+    assert bench.venue.cancel_all("A", "disconnected", NOW) == []
+    assert [one.cl_ord_id for one in bench.venue.open_orders()] == ["1"]
+    bench.book.full = False
+    assert [one[35] for one in told(bench.venue.mass_cancel("A", OrderMassCancelRequest("3", NOW), NOW))] == [
+        "r",
+        "8",
+    ]
+
+
+def test_a_cancel_names_the_side_of_its_order(bench: Bench) -> None:
+    bench.new("1", Side.SELL, 11_000)
+    (refused,) = bench.cancel("2", "1")
+    assert (refused[35], refused[102], refused[58]) == ("9", "2", "Side(54) of 1 is 2")
+    (done,) = told(bench.venue.cancel("A", cancel("2", "1", Side.SELL), NOW))
+    assert done[150] == "4"
 
 
 def test_the_record_tells_the_same_story(bench: Bench) -> None:

@@ -14,7 +14,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 import structlog
 import typer
@@ -44,6 +44,10 @@ from fixsim.tape.cli import app as tape_app
 from risk.errors import SettingsError
 from risk.order import Side
 from router.fix.decimals import lots_from_wire, nanos_from_wire
+
+if TYPE_CHECKING:
+    from fixsim.flow.source import Source
+    from fixsim.settings import RecordedTape
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -88,27 +92,31 @@ def serve(
         typer.Option("--faults", metavar="FILE", help="A fault script, instead of the settings' own."),
     ] = None,
 ) -> None:
-    """Run the venues until the tape ends. SIGTERM or Ctrl-C stops them in order, and the record is whole.
+    """Run the venues until the tape, or the flow that is drawn, ends.
 
+    SIGTERM or Ctrl-C stops them in order, and the record is whole.
     In lock-step time waits until every participant of the settings has joined the clock link.
     """
-    from fixsim.generated import generated
+    from fixsim.generated import first_market, generated
     from fixsim.server import serve as run_venues
     from fixsim.tape.edits import load_recording
 
     loaded = _changed(load_settings(settings), mode, speed, seed)
-    tape = load_recording(tape_path(loaded, settings))
-    refuse_other_tape(loaded, tape, settings)
+    first: Source | RecordedTape | None = first_market(loaded, settings)
+    if first is None:
+        recorded = load_recording(tape_path(loaded, settings))
+        refuse_other_tape(loaded, recorded, settings)
+        first = recorded
     listed = {symbol: load_recording(place) for symbol, place in listed_tapes(loaded, settings).items()}
     for symbol, other in listed.items():
         refuse_listed_tape(loaded, symbol, other, settings)
-    flows = generated(loaded, tape, settings)
+    flows = generated(loaded, first, settings)
     script = _script(loaded, settings, faults)
     path = record or Path(loaded.record)
     with path.open("a", encoding="ascii", buffering=1) as file:
         _only_writer(file, path)
         every = {**listed, **flows}
-        _run(run_venues(loaded, tape, file, listed=every, listening=_announce(ready), faults=script))
+        _run(run_venues(loaded, first, file, listed=every, listening=_announce(ready), faults=script))
 
 
 @app.command()

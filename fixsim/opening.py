@@ -34,7 +34,7 @@ def opened(source: Tape | PartialTape | Source, settings: Settings, rule: Instru
         if source.market.rules != rules:
             raise ValueError(f"{rule.symbol}: its market has {source.market.rules}, its settings {rules}")
         return source
-    tape = rule.tape if isinstance(rule, Listed) else settings.tape
+    tape = rule.tape if isinstance(rule, Listed) else None if settings.drawn else settings.tape
     if tape is None:
         raise ValueError(f"{rule.symbol}: its flow is drawn from a model, and a tape was given")
     impact = None

@@ -37,7 +37,7 @@ log = structlog.get_logger()
 
 async def serve(
     settings: Settings,
-    tape: Tape | PartialTape,
+    tape: Tape | PartialTape | Source,
     record: IO[str],
     *,
     listed: Mapping[str, Tape | PartialTape | Source] | None = None,
@@ -46,7 +46,9 @@ async def serve(
     listening: Callable[[dict[str, int]], object] = lambda ports: None,
     faults: tuple[str, Script] | None = None,
 ) -> None:
-    """Run the exchange from the tape's start to its end; `listening` gets the open ports ("clock" too).
+    """Run the exchange from the start of its tape, or of what is drawn (a Source), to its end.
+
+    `listening` gets the open ports ("clock" too).
 
     `listed` are the further instruments' tapes or flows, by symbol; `faults` a script and its name, at work
     from the start.

@@ -10,37 +10,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from fixsim.flow.settings import GeneratedFlow
+from fixsim.flow.settings import Drawn, FirstFlow, GeneratedFlow
 from fixsim.instrument import Frozen as _Frozen
 from fixsim.instrument import Instrument as Instrument
 from fixsim.tape import SHIPPED
 from fixsim.tape import Tape as _FlowTape
 from fixsim.tape.metafile import find_tapes
 from fixsim.tape.partial import PartialTape
+from fixsim.utc import NANOS as NANOS
+from fixsim.utc import UtcNs as UtcNs
 from risk.errors import SettingsError, read_settings
 
-NANOS = 1_000_000_000
 RecordedTape = _FlowTape | PartialTape
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Host = Annotated[str, Field(min_length=1, max_length=253)]
 CompId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")]
 LatencyNs = Annotated[int, Field(ge=0, le=10 * NANOS)]
-
-
-def _utc_ns(value: object) -> object:
-    """A TOML offset date-time as UTC nanoseconds (TOML carries microseconds); other kinds are refused."""
-    if not isinstance(value, datetime):
-        raise ValueError("must be a date and time with an offset, like 2018-07-13T20:47:30Z")
-    if value.tzinfo is None:
-        raise ValueError("must carry an offset, like the Z of 2018-07-13T20:47:30Z")
-    whole = value.astimezone(UTC)
-    return int(whole.replace(microsecond=0).timestamp()) * NANOS + whole.microsecond * 1000
-
-
-UtcNs = Annotated[int, BeforeValidator(_utc_ns)]
 
 
 class Tape(_Frozen):
@@ -66,14 +54,19 @@ class Listed(Instrument):
             raise ValueError(f"{self.symbol}: needs either tape or flow, and not both")
         if self.flow is None:
             return self
-        if self.ticks is not None:
-            raise ValueError(
-                f"{self.symbol}: ticks needs a tape, a flow quotes at every multiple of tick_nanos"
-            )
-        if self.flow.start_nanos % self.tick_nanos:
-            stated = f"flow.start_nanos = {self.flow.start_nanos}"
-            raise ValueError(f"{stated}: must be a multiple of tick_nanos, {self.tick_nanos}")
+        if self.flow.start is not None or self.flow.duration_s is not None:
+            raise ValueError(f"{self.symbol}: flow.start and flow.duration_s are for the first instrument")
+        _refuse_steps(self, self.flow)
         return self
+
+
+def _refuse_steps(rule: Instrument, flow: Drawn) -> None:
+    """ValueError where a flow's prices would not be the instrument's."""
+    if rule.ticks is not None:
+        raise ValueError(f"{rule.symbol}: ticks needs a tape, a flow quotes at every multiple of tick_nanos")
+    if flow.start_nanos % rule.tick_nanos:
+        stated = f"flow.start_nanos = {flow.start_nanos}"
+        raise ValueError(f"{stated}: must be a multiple of tick_nanos, {rule.tick_nanos}")
 
 
 SLOWEST = 1e-6
@@ -271,7 +264,10 @@ class Settings(_Frozen):
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     record: Annotated[str, Field(min_length=1)]
     instrument: Instrument
-    tape: Tape
+    tape: Tape | None = None
+    """Of the first instrument; not read where `flow` draws its orders."""
+    flow: FirstFlow | None = None
+    """What moves the first instrument; None: its tape."""
     clock: Clock
     session: Session
     venue: Annotated[tuple[Venue, ...], Field(min_length=1, max_length=8, strict=False)]
@@ -306,6 +302,37 @@ class Settings(_Frozen):
             raise ValueError(f"symbols of instrument and listing must differ, got {symbols}")
         return self
 
+    @model_validator(mode="after")
+    def _something_moves_the_first(self) -> Self:
+        drawn = self.drawn
+        if drawn is None:
+            if self.tape is None:
+                raise ValueError("tape is missing: it moves the instrument, unless [flow] draws its orders")
+            return self
+        if drawn.start is None or drawn.duration_s is None:
+            missing = "start" if drawn.start is None else "duration_s"
+            raise ValueError(f"flow.{missing} is missing: the market begins at start and lasts duration_s")
+        if self.impact is not None:
+            raise ValueError(f"impact needs a tape: what moves the market is flow.kind = {self.flow_kind!r}")
+        _refuse_steps(self.instrument, drawn)
+        return self
+
+    @property
+    def drawn(self) -> Drawn | None:
+        """What the first instrument's orders are drawn from; None: they are its tape's."""
+        return self.flow if isinstance(self.flow, Drawn) else None
+
+    @property
+    def flow_kind(self) -> str:
+        return "tape" if self.flow is None else self.flow.kind
+
+    @property
+    def recorded(self) -> Tape:
+        """The first instrument's tape. SettingsError where it is moved by a flow."""
+        if self.tape is None or self.drawn is not None:
+            raise SettingsError(f"tape: flow.kind = {self.flow_kind!r} needs none")
+        return self.tape
+
     @property
     def lit(self) -> tuple[Venue, ...]:
         return tuple(v for v in self.venue if v.kind == "lit")
@@ -325,7 +352,7 @@ def tape_path(settings: Settings, settings_path: Path) -> Path:
 
     A compact tape is a file, a Parquet tape the folder of its symbol (or one that holds no other).
     """
-    return _find(settings.tape, "tape", settings_path)
+    return _find(settings.recorded, "tape", settings_path)
 
 
 def listed_tapes(settings: Settings, settings_path: Path) -> dict[str, Path]:
@@ -350,7 +377,7 @@ def _find(tape: Tape, field: str, settings_path: Path) -> Path:
 
 def refuse_other_tape(settings: Settings, tape: RecordedTape, settings_path: Path) -> None:
     """SettingsError when the tape is of another instrument, or the replay's ends lie outside of it."""
-    _refuse(settings.instrument, "instrument", settings.tape, "tape", tape, settings_path)
+    _refuse(settings.instrument, "instrument", settings.recorded, "tape", tape, settings_path)
 
 
 def refuse_listed_tape(settings: Settings, symbol: str, tape: RecordedTape, settings_path: Path) -> None:

@@ -56,6 +56,55 @@ def task(
         console.print(f"written to {picture}", highlight=False)
 
 
+Recorded = Annotated[
+    Path | None, typer.Option("--model", metavar="FILE", help="Made by `calibrate`; default: the published.")
+]
+Kind = Annotated[
+    str, typer.Option("--flow", metavar="KIND", help="queue-reactive, hawkes or zero-intelligence.")
+]
+Rates = Annotated[
+    Path | None,
+    typer.Option("--like", metavar="TAPE", help="zero-intelligence: a tape whose rates it has."),
+]
+Seconds = Annotated[float, typer.Option(metavar="S", min=1.0, max=1e7, help="Of market time.")]
+Root = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="The tape goes to a folder in there.")]
+Symbol = Annotated[str, typer.Option(metavar="NAME", help="What the tape calls the instrument.")]
+Branching = Annotated[float, typer.Option(metavar="N", help="hawkes: children of an event, below 1.")]
+
+
+@flow_app.command()
+def record(
+    out: Root,
+    flow: Kind = "queue-reactive",
+    model: Recorded = None,
+    like: Rates = None,
+    branching: Branching = 0.7,
+    seconds: Seconds = 3600.0,
+    symbol: Symbol = "QRM",
+    seed: Seed = 1,
+) -> None:
+    """Run a flow in a market with nobody else in it, and write what it did as a tape of order flow.
+
+    The tape replays to the same book and trades, and is read by every `fixsim tape` command.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from fixsim.flow.recipes import recipe
+    from fixsim.flow.record import record_tape
+
+    made = recipe(
+        flow, seed=seed, seconds=seconds, symbol=symbol, model=model, like=like, branching=branching
+    )
+    console = Console()
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task(f"{flow}, {seconds:g} s", total=int(seconds * 1e9))
+        folder = record_tape(
+            made.opens, made.listing, out, note=made.note, progress=partial(progress.advance, bar)
+        )
+    console.print(f"written to {folder}", highlight=False, soft_wrap=True)
+
+
 Tape = Annotated[Path, typer.Argument(metavar="TAPE", help="A Parquet tape (fixsim tape import).")]
 Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="The model, .npz; regimes add their names.")]
 Levels = Annotated[int, typer.Option(metavar="K", min=1, max=10, help="Levels a side of the model.")]

@@ -112,3 +112,8 @@ def _share(
             for j in range(n):
                 caused[m, d, j] += mass[m, d, j] * past[m, j] / rate
     return total
+
+
+def warm() -> None:
+    """Compile the kernel."""
+    fit(np.array([1.0, 2.0]), np.array([0, 1]), 3.0, np.array([1.0]), rounds=1)

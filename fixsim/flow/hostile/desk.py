@@ -225,3 +225,12 @@ class Desk:
         state = self.market.core.state
         pieces = int(self.market.core.books["live"].sum() + self.market.core.books["dims"].sum())
         return len(self.market.core.fills) - int(state[S.FILLS]) >= 4 * pieces + _ROOM
+
+
+def warm() -> None:
+    """Compile the kernel that logs what agents do."""
+    from fixsim.flow.acts import acts
+    from fixsim.matching import SMALL
+
+    market = Market(1, 2001, capacity=SMALL)
+    tell_foreign(market.core, acts(SMALL, rows=4), 0, 1, 2000, 1, 0)

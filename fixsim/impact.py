@@ -12,11 +12,13 @@ is drawn for each episode, evenly from a range (0.4 to 0.7): results belong to t
 
 How it moves recorded prices. At the moment when a recorded order arrives, its price is moved by the response
 at that moment, in whole ticks; orders that rest already stay where they are, and a resting order never
-moves. In a recording of orders (Coinbase) these are limit orders' prices; market orders have none. In a
-recording of a window (LOBSTER) they are the prices of orders added, of levels that come into view, and the
-limits of the takers whose executions are recorded; a taker whose limit no longer reaches the order that it
-met in the recording may meet nobody, which is counted. The sides do not move alike; fixsim/matching/shift.py
-says why, and what follows for round trips. Cancels name their order, wherever it stands.
+moves. The sides do not move alike; fixsim/matching/shift.py says why, and what follows for round trips.
+Cancels name their order, wherever it stands. In a recording of orders (Coinbase) the prices are those of
+limit orders, also of one that traded at once there and now may rest first; market orders have none. In a
+recording of a window (LOBSTER) they are the prices of orders added and of levels that come into view, and
+the limits of the takers whose executions are recorded. Such a taker goes on to the recorded order that it
+met, if that has moved further, but never to a participant, who would earn by having moved it; lots that meet
+nobody are counted.
 """
 
 from __future__ import annotations

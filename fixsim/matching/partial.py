@@ -118,17 +118,39 @@ def _front(core: Core, side: int) -> int:
 
 
 @part
-def _arrive(core: Core, ledger: Ledger, slot: int, sign: int, limit: int, qty: int, now_ns: int) -> int:
-    """The taker of a recorded execution of the order in `slot` (-1: it rests no more); what it could not get.
+def _arrive(core: Core, ledger: Ledger, key: int, sign: int, limit: int, qty: int, now_ns: int) -> int:
+    """The taker of a recorded execution of order `key`; what it could not get.
 
     `sign` is the taker's, `limit` its sign x price. Where prices have answered to participants, who stands
-    before whom is not what it was: then it meets whoever it meets.
+    before whom is not what it was: then it meets whoever it meets, and may pay more to recorded orders.
     """
-    taker = TAKERS + ledger.state[_CURSOR]
-    others = slot >= 0 and not answered(core) and _front(core, 1 if sign > 0 else 0) != slot
+    taker, slot, answers = TAKERS + ledger.state[_CURSOR], slot_of(core, key), answered(core)
+    others = slot >= 0 and not answers and _front(core, 1 if sign > 0 else 0) != slot
     if others and core.venues[core.orders[slot].book >> 1].phase == 0:
         qty = _past_others(core, ledger, slot, sign, limit, qty, now_ns)
-    return sweep_all(core, taker, sign, limit, qty, now_ns) if qty > 0 else 0
+    left = sweep_all(core, taker, sign, limit, qty, now_ns) if qty > 0 else 0
+    return _on_to(core, ledger, key, sign, left, now_ns) if left > 0 and answers else left
+
+
+@aside
+def _on_to(core: Core, ledger: Ledger, key: int, sign: int, qty: int, now_ns: int) -> int:
+    """On to the order that it met in the recording, whose price has moved further than the taker's limit.
+
+    It meets recorded orders up to there, but no participant, who would earn by having moved the price: where
+    one is next in line it stops. What it could not get.
+    """
+    taker, slot = TAKERS + ledger.state[_CURSOR], slot_of(core, key)
+    limit = sign * core.orders[slot].px if slot >= 0 else 0
+    while qty > 0 and slot >= 0:
+        first = _front(core, 1 if sign > 0 else 0)
+        if first < 0 or core.orders[first].key < 0 or sign * core.orders[first].px > limit:
+            break
+        lots = min(qty, core.orders[first].leaves)
+        qty -= lots
+        record(core, first, core.orders[first].px, lots, taker, qty, sign, now_ns, 0)
+        reduce(core, first, lots)
+        slot = slot_of(core, key)
+    return qty
 
 
 @aside
@@ -162,7 +184,7 @@ def _past_others(core: Core, ledger: Ledger, slot: int, sign: int, limit: int, q
 def _execute(core: Core, ledger: Ledger, event: Any, side: int, at: int, key: int, qty: int, px: int) -> None:
     """`qty` of order `key` was executed in the recording."""
     before = here(core, key)
-    left = _arrive(core, ledger, slot_of(core, key), -event.sign, -event.sign * px, qty, event.time_ns)
+    left = _arrive(core, ledger, key, -event.sign, -event.sign * px, qty, event.time_ns)
     ledger.state[_UNFILLED] += left
     ledger.state[_DIVERTED] += qty - left - (before - here(core, key))
     _settle(core, ledger, side, at, key, qty)

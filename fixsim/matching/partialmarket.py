@@ -19,7 +19,7 @@ from fixsim.matching import partial as _partial
 from fixsim.matching.capacity import Capacity
 from fixsim.matching.errors import MatchingError
 from fixsim.matching.layout import Records, S
-from fixsim.matching.ledger import SPARE_LEVELS, L, PartialKind, allocate_ledger, anonymous_keys
+from fixsim.matching.ledger import PARTIAL, SPARE_LEVELS, L, PartialKind, allocate_ledger, anonymous_keys
 from fixsim.matching.market import Market
 from fixsim.matching.recording import PartialRecording, partial_capacity
 from fixsim.matching.refusals import refusal
@@ -157,3 +157,22 @@ def _centre(tape: PartialRecording) -> int:
         if len(side)
     ]
     return sum(best) // len(best) if best else 0
+
+
+class _Recorded(NamedTuple):
+    """A recording that warm() makes up."""
+
+    opening: Records
+    events: Records
+    ordinals: int
+    window_levels: int | None
+
+
+def warm() -> None:
+    """Compile the kernels of this replay, and those that impact alone calls."""
+    none = np.zeros(0, PARTIAL)
+    tape = _Recorded(none, none, 0, 1)
+    size = Capacity(orders=64, recorded=4, own=8, window=64, overflow=4, fills=64)
+    market = PartialMarket(tape, 1, capacity=size, impact=Response(1.0, 1.0, 0.5, 1.0))
+    market.step_until(0)
+    market.fills()

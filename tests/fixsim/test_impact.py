@@ -120,6 +120,19 @@ def test_recorded_takers_go_with_the_side_that_moves_less() -> None:
     assert (m.replay_counts().diverted, m.replay_counts().displaced, m.replay_counts().unfilled) == (5, 5, 0)
 
 
+@pytest.mark.parametrize(("ours", "traded"), [(1012, 0), (1040, 5)])
+def test_they_pay_more_to_recorded_orders_and_not_to_participants(ours: int, traded: int) -> None:
+    rows: list[Row] = [(ADD, -1, 1010, 5, 0), (TRADE, -1, 1010, 5, 0)]
+    m = market(rows, [(ENTER, 1, 1000, 100, -1), (ENTER, -1, 1010, 10, -1)], impact=LAW)
+    m.submit(0, -1, 1, 1010, 10, Kind.IOC, 0)
+    m.submit(0, -2, -1, ours, 5, Kind.LIMIT, 0)
+    m.fills()
+    m.step_until(9)
+    assert m.leaves(-2) == 5
+    assert [(int(f["maker_key"]), int(f["px"])) for f in m.fills()] == [(0, 1030)] * (traded > 0)
+    assert (m.replay_counts().unfilled, m.replay_counts().displaced) == (5 - traded, 5 - traded)
+
+
 def test_passive_fills_count_as_ours() -> None:
     m = market([(TRADE, 1, 1000, 5, 9), (ADD, -1, 1012, 1, 0)], impact=LAW)
     m.submit(0, -1, 1, 1002, 5, Kind.LIMIT, 0)

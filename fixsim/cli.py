@@ -271,7 +271,7 @@ def _run(main: Coroutine[Any, Any, Any]) -> Any:
 
 def main() -> None:
     """Entry point: faults that a person can mend are one line on stderr, without a traceback."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    structlog.configure(logger_factory=lambda *name: structlog.PrintLogger(sys.stderr))
     try:
         app()
     except LockstepError as error:

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
+from fixsim.cli import main
 from fixsim.matching import EventKind, venue_of
 from fixsim.server import serve
 from fixsim.settings import Settings
@@ -288,3 +290,21 @@ async def test_a_second_instrument_is_served_over_tcp() -> None:
     fills = [line for line in map(json.loads, record.getvalue().splitlines()) if line["event"] == "fill"]
     assert {line["symbol"] for line in fills} == {"ETH-USD"}
     assert [report[150] for report in trader.reports() if report[55] == "ETH-USD"][:2] == ["0", "F"]
+
+
+def test_the_log_goes_to_whatever_stderr_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that ran in this process, and whose stderr is gone, leaves a log that can be written."""
+    before = structlog.get_config()
+    gone, now = io.StringIO(), io.StringIO()
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr("sys.argv", ["fixsim", "--help"])
+            patched.setattr("sys.stderr", gone)
+            with pytest.raises(SystemExit):
+                main()
+        gone.close()
+        monkeypatch.setattr("sys.stderr", now)
+        structlog.get_logger().info("still here")
+    finally:
+        structlog.configure(**before)
+    assert "still here" in now.getvalue()

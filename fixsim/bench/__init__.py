@@ -39,7 +39,7 @@ def run(out: Path | None, etc: Path, effort: Effort = FULL) -> int:
     from rich.console import Console
     from rich.progress import Progress
 
-    from fixsim.bench import feed, flows, latency, machine, matching, report, stages
+    from fixsim.bench import feed, flows, latency, machine, matching, picture, report, stages
     from fixsim.bench.settings import title
 
     console = Console()
@@ -94,6 +94,7 @@ def run(out: Path | None, etc: Path, effort: Effort = FULL) -> int:
         console.print(table)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(report.markdown(results), encoding="utf-8")
+        picture.write_png(speeds, paces, out.with_suffix(".png"))
+        out.write_text(report.markdown(results, out.with_suffix(".png").name), encoding="utf-8")
         console.print(f"written to {out}", highlight=False)
     return 0

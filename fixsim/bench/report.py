@@ -47,14 +47,16 @@ def tables(results: Results) -> list[Figures]:
     ]  # fmt: skip
 
 
-def markdown(results: Results) -> str:
-    """docs/benchmark.md."""
+def markdown(results: Results, picture: str = "") -> str:
+    """docs/benchmark.md; `picture` is the file beside it that shows the last two tables."""
     parts = ["# Benchmark\n\nWritten by `make bench`; run it to have your own machine's figures.\n"]
     for table in tables(results):
         lines = [f"## {table.title}\n", f"{table.text}\n", _line(table.head)]
         lines.append(_line(["---", *("---:" for _ in table.head[1:])]))
         lines += [_line(row) for row in table.rows]
         parts.append("\n".join(lines) + "\n")
+    if picture:
+        parts.append(f"![Rates of the matching core, hftbacktest beside it, and of the flows]({picture})\n")
     return "\n".join(parts)
 
 

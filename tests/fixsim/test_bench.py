@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from fixsim.bench import feed, flows, latency, machine, matching, report, stages
+from fixsim.bench import feed, flows, latency, machine, matching, picture, report, stages
 from fixsim.bench.settings import ORDERS_PER_S, STRATEGY, BenchError, prepare
 from fixsim.bench.walk import BID_PX, DEPTH, ENTRIES, INSTRUMENT, RANGE, Walk
 from fixsim.cli import app
@@ -181,7 +181,10 @@ class TestReport:
         ]
         paces = [flows.Pace(flows.TASK, 200_000.0), flows.Pace("queue-reactive flow: order events", 2e6)]
         results = report.Results(machine.describe(), [pair], pair, small_rates(), spans, speeds, paces)
-        page = report.markdown(results)
+        picture.write_png(speeds, paces, tmp_path / "rates.png")
+        assert (tmp_path / "rates.png").read_bytes().startswith(b"\x89PNG")
+        page = report.markdown(results, "rates.png")
+        assert "](rates.png)" in page
         for words in ("## Machine", "Python", "## Tick to order", "| 7.0 |", "3.50", "4 ×: met", "simplefix",
                       "order events | 2,000,000 |", "| 200,000 | 74 | 100,000: met |",
                       "| Sluice: orders, batch door | 6,000,000 | 6.00 | 167 | 1.0 | 5 M: met |",

@@ -197,7 +197,7 @@ class Hidden(_Frozen):
     min_lots: Annotated[int, Field(gt=0)]
     mean_lots: Annotated[int, Field(gt=0)]
     max_lots: Annotated[int, Field(gt=0, le=10**15)]
-    mean_lifetime_ns: Annotated[int, Field(gt=0)]
+    mean_lifetime_ns: Annotated[int, Field(gt=0, le=365 * 86_400 * NANOS)]
     max_resting: Annotated[int, Field(gt=0, le=1_000_000)]
 
     @model_validator(mode="after")

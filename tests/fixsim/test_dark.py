@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from fixsim.dark import DarkBook, DarkFill, HiddenInterest, consolidated, midpoint
 from fixsim.matching import BookFull, DuplicateOrder, Kind, MatchingError, Submitted, Touch, UnknownOrder
+from tests.fixsim.market import settings
 
 MID = 2001
 SECOND = 1_000_000_000
@@ -303,3 +305,8 @@ def test_limits_hold_lots_are_conserved_and_the_seed_decides(
                 traded[key] += fill.qty
     assert {key: traded[key] + dark.leaves(key) for key in asked} == asked
     assert play(seed, operations)[:2] == (digest, fills)
+
+
+def test_a_lifetime_that_no_clock_can_hold_is_refused_by_the_settings() -> None:
+    with pytest.raises(ValidationError, match="mean_lifetime_ns"):
+        settings(hidden={"mean_lifetime_ns": 10**22})

@@ -32,7 +32,7 @@ class SessionSpec(_Frozen):
     name: str
     kind: Literal["orders", "market data", "desk"]
     venue: int
-    begin_string: str
+    version: str = "FIX.4.4"
     sender_comp_id: str
     target_comp_id: str
     heart_bt_int_s: int

@@ -12,6 +12,7 @@ from router.config import EngineConfig, SessionSpec
 from router.core import Core, Port, PortKind
 from router.fix import tags
 from router.fix.session import Session, SessionConfig
+from router.fix.versions import VERSIONS
 from router.marketdata import FeedLimits, MarketData, Venue
 from router.outbox import Outbox
 
@@ -72,7 +73,7 @@ def _session_config(spec: SessionSpec, kind: PortKind) -> SessionConfig:
         role="acceptor" if desk else "initiator",
         sender_comp_id=spec.sender_comp_id,
         target_comp_id=spec.target_comp_id,
-        begin_string=spec.begin_string,
+        version=VERSIONS[spec.version],
         heart_bt_int_s=spec.heart_bt_int_s,
         resend=DESK_RESENDS if desk else frozenset(),
     )

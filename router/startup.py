@@ -12,8 +12,6 @@ from risk.limits import load_limits
 from router.config import EngineConfig, SessionSpec, StrategyConfig, VenueConfig
 from router.settings import MS, Settings
 
-BEGIN_STRING = "FIX.4.4"
-
 
 class LoadedPolicy(Protocol):
     """What of a policy goes into the record."""
@@ -90,7 +88,6 @@ def _sessions(settings: Settings) -> list[SessionSpec]:
                     name=f"{session.sender_comp_id}>{session.target_comp_id}",
                     kind=kind,
                     venue=venue.slot,
-                    begin_string=BEGIN_STRING,
                     sender_comp_id=session.sender_comp_id,
                     target_comp_id=session.target_comp_id,
                     heart_bt_int_s=venue.heartbeat_s,
@@ -101,7 +98,6 @@ def _sessions(settings: Settings) -> list[SessionSpec]:
             name=f"{settings.oms.comp_id}>{desk}",
             kind="desk",
             venue=-1,
-            begin_string=BEGIN_STRING,
             sender_comp_id=settings.oms.comp_id,
             target_comp_id=desk,
             heart_bt_int_s=settings.oms.heartbeat_s,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from router.fix import tags
+from router.fix.versions import FIX44, Version
 
 # An order, a cancel or a replace is never sent again: it is gap filled, and the engine decides afresh.
 NEVER_RESENT: Final = frozenset(
@@ -19,7 +20,7 @@ class SessionConfig:
     role: Literal["initiator", "acceptor"]
     sender_comp_id: str
     target_comp_id: str
-    begin_string: str = "FIX.4.4"
+    version: Version = FIX44
     heart_bt_int_s: int = 30
     sending_time_tolerance_ns: int = 120_000_000_000
     resend: frozenset[bytes] = frozenset()  # application types that are resent; others are gap filled
@@ -32,8 +33,12 @@ class SessionConfig:
     resend_timeout_s: int = 30  # without progress; asked once more, then we log out
     reset_on_logon: bool = False  # initiator: ResetSeqNumFlag(141)=Y
 
+    @property
+    def begin_string(self) -> str:
+        return self.version.begin_string
+
     def __post_init__(self) -> None:
-        for field in ("sender_comp_id", "target_comp_id", "begin_string"):
+        for field in ("sender_comp_id", "target_comp_id"):
             value: str = getattr(self, field)
             if not value or not value.isascii() or not value.isprintable() or "%" in value:
                 raise ValueError(f"{field} {value!r} must be printable ASCII without % ({self.name})")

@@ -43,7 +43,7 @@ def test_sessions_are_order_entry_and_market_data_by_venue_and_then_the_desks(et
         ("SLUICE-OE>XDRK", "orders", 2),
         ("SLUICE>DESK1", "desk", -1),
     ]
-    assert {session.begin_string for session in sessions} == {"FIX.4.4"}
+    assert {session.version for session in sessions} == {"FIX.4.4"}
     change(etc / "router.toml", 'desks = ["DESK1"]', 'desks = ["DESK2", "DESK1"]')
     assert [session.target_comp_id for session in config_of(etc).sessions[-2:]] == ["DESK2", "DESK1"]
 

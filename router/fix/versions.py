@@ -1,0 +1,72 @@
+"""The FIX versions that are spoken here, and what each has: a table, which the rest of the code asks.
+
+docs/fix-versions.md says the same for people. FIX 5.0 SP2 is an application version: its sessions are FIXT
+1.1, whose Logon names it by DefaultApplVerID(1137).
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version. `name` is what settings write; `begin_string` is BeginString(8).
+
+    `appl_ver_id`: DefaultApplVerID(1137) of the Logon, "" where there is none.
+    `exec_trans_type`: ExecutionReports carry ExecTransType(20); a fill is then ExecType(150)=1 or 2, bust and
+    correct are 20=1 and 20=2, and a status is 20=3.
+    `mass`: q, r and AF exist. `credentials`: Username(553) and Password(554) are Logon's.
+    `new_password`: NewPassword(925) is Logon's. `next_expected`: NextExpectedMsgSeqNum(789) is Logon's.
+    `strategy`: TargetStrategy(847) to ParticipationRate(849). `strategy_group`: StrategyParametersGrp(957).
+    `parties`: Parties(453), OrderCapacity(528). `last_liquidity`: LastLiquidityInd(851).
+    `status_req_id`: OrdStatusReqID(790). `rpt_seq`: RptSeq(83) in W and X.
+    `max_session_reject`, `max_ord_rej`: the highest SessionRejectReason(373) and OrdRejReason(103), 99 apart;
+    `other`: 99 is a code of both.
+    """
+
+    name: str
+    begin_string: str
+    appl_ver_id: str
+    exec_trans_type: bool
+    mass: bool
+    credentials: bool
+    new_password: bool
+    next_expected: bool
+    strategy: bool
+    strategy_group: bool
+    parties: bool
+    last_liquidity: bool
+    status_req_id: bool
+    rpt_seq: bool
+    max_session_reject: int
+    max_ord_rej: int
+    other: bool
+
+    def session_reject_reason(self, reason: int) -> int | None:
+        """SessionRejectReason(373), or None where this version has no such code: the field is left out."""
+        return reason if reason <= self.max_session_reject or (reason == 99 and self.other) else None
+
+    def ord_rej_reason(self, reason: int) -> int:
+        """OrdRejReason(103): a code that this version does not have becomes "other" (99), or 0 in FIX 4.2."""
+        if reason <= self.max_ord_rej or (reason == 99 and self.other):
+            return reason
+        return 99 if self.other else 0
+
+
+FIX42: Final = Version(
+    "FIX.4.2", "FIX.4.2", "", exec_trans_type=True, mass=False, credentials=False, new_password=False,
+    next_expected=False, strategy=False, strategy_group=False, parties=False, last_liquidity=False,
+    status_req_id=False, rpt_seq=False, max_session_reject=11, max_ord_rej=8, other=False,
+)  # fmt: skip
+FIX44: Final = Version(
+    "FIX.4.4", "FIX.4.4", "", exec_trans_type=False, mass=True, credentials=True, new_password=False,
+    next_expected=True, strategy=True, strategy_group=False, parties=True, last_liquidity=True,
+    status_req_id=True, rpt_seq=False, max_session_reject=17, max_ord_rej=15, other=True,
+)  # fmt: skip
+FIX50SP2: Final = Version(
+    "FIX.5.0SP2", "FIXT.1.1", "9", exec_trans_type=False, mass=True, credentials=True, new_password=True,
+    next_expected=True, strategy=True, strategy_group=True, parties=True, last_liquidity=True,
+    status_req_id=True, rpt_seq=True, max_session_reject=18, max_ord_rej=27, other=True,
+)  # fmt: skip
+
+VERSIONS: Final = {version.name: version for version in (FIX42, FIX44, FIX50SP2)}

@@ -3,35 +3,23 @@
 FIX 4.4 volume 2, "Session protocol", and SessionRejectReason(373). What a body means is not looked at here.
 """
 
-from dataclasses import dataclass
-
 from router.fix import tags
 from router.fix.codec import Message
-from router.fix.config import SessionConfig
+from router.fix.config import MAX_HEART_BT_INT_S, SessionConfig
 from router.fix.decimals import int_from_wire, show, time_from_wire
 from router.fix.events import Rejected
-
-# SessionRejectReason(373), FIX 4.4
-INVALID_TAG_NUMBER = 0
-REQUIRED_TAG_MISSING = 1
-TAG_WITHOUT_VALUE = 4
-VALUE_INCORRECT = 5
-INCORRECT_FORMAT = 6
-COMP_ID_PROBLEM = 9
-SENDING_TIME_PROBLEM = 10
+from router.fix.fault import (
+    COMP_ID_PROBLEM,
+    INCORRECT_FORMAT,
+    INVALID_TAG_NUMBER,
+    REQUIRED_TAG_MISSING,
+    SENDING_TIME_PROBLEM,
+    TAG_WITHOUT_VALUE,
+    VALUE_INCORRECT,
+)
+from router.fix.fault import Fault as Fault
 
 MS_NS = 1_000_000
-MAX_HEART_BT_INT_S = 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong with a received message, in the words of Reject(3)."""
-
-    reason: int
-    ref_tag: int
-    text: str
-    fatal: bool = False  # log out after the reject
 
 
 class Header:

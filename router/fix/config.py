@@ -1,5 +1,5 @@
-"""What one session is called, whom it talks to, and its bounds. Times are seconds unless the name says
-otherwise.
+"""What one session is called, whom it talks to, what it offers and asks for, and its bounds. Times are
+seconds unless the name says otherwise.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from router.fix.versions import FIX44, Version
 NEVER_RESENT: Final = frozenset(
     {tags.NEW_ORDER_SINGLE, tags.ORDER_CANCEL_REQUEST, tags.ORDER_CANCEL_REPLACE_REQUEST}
 )
+MAX_HEART_BT_INT_S: Final = 86_400
 
 
 @dataclass(frozen=True)
@@ -21,17 +22,45 @@ class SessionConfig:
     sender_comp_id: str
     target_comp_id: str
     version: Version = FIX44
-    heart_bt_int_s: int = 30
+
+    # Logon(A)
+    heart_bt_int_s: int = 30  # initiator: asked for
+    min_heart_bt_int_s: int = 0  # acceptor: what it takes, initiator: what it takes as the answer
+    max_heart_bt_int_s: int = MAX_HEART_BT_INT_S
+    username: str = ""  # initiator: Username(553)
+    has_password: bool = False  # initiator: Password(554) is sent; the value is the shell's (secrets.py)
+    has_new_password: bool = False  # initiator: NewPassword(925) too
+    requires_password: bool = False  # acceptor: the shell must have found Password(554) right
+    send_next_expected: bool = False  # NextExpectedMsgSeqNum(789): what is missing comes without being asked
+    send_last_processed: bool = False  # LastMsgSeqNumProcessed(369) in every header
+
+    # When both numbers go back to 1. Each reset is an event; none is silent.
+    reset_on_logon: bool = False  # initiator: ResetSeqNumFlag(141)=Y; acceptor: at every Logon, asked or not
+    reset_on_logout: bool = False  # after Logout handshakes
+    reset_on_disconnect: bool = False  # after any end of a connection
+    refuse_reset: bool = False  # the peer's ResetSeqNumFlag(141)=Y is refused
+
+    # What is looked at
+    check_comp_ids: bool = True
+    check_latency: bool = True  # SendingTime(52) against our clock
     sending_time_tolerance_ns: int = 120_000_000_000
+
+    # What is written
+    timestamp_digits: Literal[0, 3, 6, 9] = 3  # decimals of SendingTime(52) and OrigSendingTime(122)
     resend: frozenset[bytes] = frozenset()  # application types that are resent; others are gap filled
+    resend_burst: int = 0  # at most so many messages of a resend at a time, 0: all at once
+    resend_interval_ns: int = 1_000_000_000  # between two bursts
+    resend_chunk: int = 0  # at most so many messages asked for by one ResendRequest, 0: all that are missing
+
+    # Bounds
     max_resend_store: int = 10_000  # messages; older ones are gap filled
+    max_same_resends: int = 10  # how often in one connection the same ResendRequest is answered
     max_gap_messages: int = 10_000  # held back while earlier ones are missing
     max_gap_bytes: int = 16 << 20
     max_garbled: int = 100  # in one connection, then we log out
     logon_timeout_s: int = 10
     logout_timeout_s: int = 10
     resend_timeout_s: int = 30  # without progress; asked once more, then we log out
-    reset_on_logon: bool = False  # initiator: ResetSeqNumFlag(141)=Y
 
     @property
     def begin_string(self) -> str:
@@ -42,9 +71,47 @@ class SessionConfig:
             value: str = getattr(self, field)
             if not value or not value.isascii() or not value.isprintable() or "%" in value:
                 raise ValueError(f"{field} {value!r} must be printable ASCII without % ({self.name})")
+        if self.username and not (self.username.isascii() and self.username.isprintable()):
+            raise ValueError(f"username {self.username!r} must be printable ASCII ({self.name})")
         refused = self.resend & (NEVER_RESENT | tags.ADMIN_TYPES)
         if refused:
             listed = ", ".join(sorted(kind.decode() for kind in refused))
             raise ValueError(
                 f"resend must not list {listed}: orders and session messages are gap filled ({self.name})"
             )
+        self._refuse_what_the_version_lacks()
+        self._refuse_what_the_role_lacks()
+        self._refuse_bad_numbers()
+
+    def _refuse_what_the_version_lacks(self) -> None:
+        version = self.version
+        for field, has in (
+            ("username", version.credentials),
+            ("has_password", version.credentials),
+            ("requires_password", version.credentials),
+            ("has_new_password", version.new_password),
+            ("send_next_expected", version.next_expected),
+        ):
+            if getattr(self, field) and not has:
+                raise ValueError(f"{field}: {version.name} has no such field in Logon(A) ({self.name})")
+        if self.timestamp_digits not in (0, 3, 6, 9):
+            raise ValueError(f"timestamp_digits {self.timestamp_digits} is not 0, 3, 6 or 9 ({self.name})")
+
+    def _refuse_what_the_role_lacks(self) -> None:
+        initiators = ("username", "has_password", "has_new_password")
+        others = ("requires_password",) if self.role == "initiator" else initiators
+        for field in others:
+            if getattr(self, field):
+                raise ValueError(f"{field} is not for an {self.role} ({self.name})")
+
+    def _refuse_bad_numbers(self) -> None:
+        for field in ("resend_burst", "resend_chunk", "max_resend_store", "min_heart_bt_int_s"):
+            if getattr(self, field) < 0:
+                raise ValueError(f"{field} {getattr(self, field)} is below 0 ({self.name})")
+        for field in ("resend_interval_ns", "max_same_resends", "max_gap_messages", "max_gap_bytes"):
+            if getattr(self, field) < 1:
+                raise ValueError(f"{field} {getattr(self, field)} is below 1 ({self.name})")
+        low, high = self.min_heart_bt_int_s, self.max_heart_bt_int_s
+        if not low <= high <= MAX_HEART_BT_INT_S:
+            rule = f"min_heart_bt_int_s {low} <= max_heart_bt_int_s {high} <= {MAX_HEART_BT_INT_S}"
+            raise ValueError(f"not so: {rule} ({self.name})")

@@ -8,8 +8,6 @@ place in the sequence, then the message is acted on (`_accept`), then what was h
 
 from router.fix import tags
 from router.fix.checks import (
-    VALUE_INCORRECT,
-    Fault,
     Header,
     content_fault,
     logon_fault,
@@ -21,6 +19,7 @@ from router.fix.codec import Message
 from router.fix.config import SessionConfig
 from router.fix.decimals import NANOS
 from router.fix.events import App, GapClosed, GapOpened, LoggedOn, LoggedOut, SequenceReset
+from router.fix.fault import VALUE_INCORRECT, Fault
 from router.fix.gap import Gap
 from router.fix.outbound import Events, Outbound
 from router.fix.states import LISTENING, State, Trigger

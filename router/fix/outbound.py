@@ -1,11 +1,11 @@
 """The sending half of a session: MsgSeqNum, what may be resent, what the session itself writes."""
 
 from router.fix import admin, tags
-from router.fix.checks import VALUE_INCORRECT, Fault
 from router.fix.codec import Encoder, Message
 from router.fix.config import SessionConfig
 from router.fix.decimals import time_to_wire
 from router.fix.events import Alert, Disconnect, Event, LoggedOut, NotResent, Send, Severity
+from router.fix.fault import VALUE_INCORRECT, Fault
 from router.fix.states import LOGGED_ON, LocalError, State, Trigger, step
 from router.fix.store import GapFill, SentStore
 

@@ -8,11 +8,23 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 
 class _Frozen(BaseModel):
+    """A field that has a default came to the journal later: it is written only where it says something
+    else, so that a journal from before it replays to the bytes that it holds.
+    """
+
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_serializer(mode="wrap")
+    def _leave_out_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = handler(self)
+        for name, field in type(self).model_fields.items():
+            if not field.is_required() and getattr(self, name) == field.default:
+                del written[name]
+        return written
 
 
 class VenueConfig(_Frozen):
@@ -26,16 +38,46 @@ class VenueConfig(_Frozen):
     depth: int  # MarketDepth(264): 0 is the full book
 
 
+class CustomTagSpec(_Frozen):
+    """A tag of the peer's own: its FIX data type, and the MsgTypes that may carry it (none: all)."""
+
+    tag: int
+    type: str
+    messages: tuple[str, ...] = ()
+
+
 class SessionSpec(_Frozen):
-    """One FIX session. `venue` is its slot, -1 for a desk."""
+    """One FIX session. `venue` is its slot, -1 for a desk. Addresses, passwords, certificates and hours are
+    the shell's, and not here.
+    """
 
     name: str
-    kind: Literal["orders", "market data", "desk"]
+    kind: Literal["orders", "market data", "drop copy", "desk", "desk drop copy"]
     venue: int
     version: str = "FIX.4.4"
     sender_comp_id: str
     target_comp_id: str
     heart_bt_int_s: int
+    drop_copy_of: str = ""  # of a "desk drop copy": the name of the desk's session
+    username: str = ""
+    has_password: bool = False
+    has_new_password: bool = False
+    requires_password: bool = False
+    send_next_expected: bool = False
+    send_last_processed: bool = False
+    timestamp_digits: Literal[0, 3, 6, 9] = 3
+    sending_time_tolerance_s: int = 120
+    resend_chunk: int = 0
+    reset_on_logon: bool = False
+    reset_on_logout: bool = False
+    reset_on_disconnect: bool = False
+    refuse_reset: bool = False
+    validation: tuple[str, ...] = ()  # the dictionary's checks that are made
+    custom_tags: tuple[CustomTagSpec, ...] = ()
+    max_messages_per_s: int = 0  # 0: as many as there are
+    cancels_per_s: int = 0  # of those, kept for cancels
+    has_schedule: bool = False  # closed until the shell says that its hours have begun
+    reset_at_start: bool = False  # sequence numbers go back to 1 when a new period of its schedule begins
 
 
 class StrategyConfig(_Frozen):

@@ -28,7 +28,14 @@ from router.timers import Timers
 class PortKind(enum.Enum):
     ORDERS = "orders"  # our order entry at a venue
     MARKET_DATA = "market data"
+    DROP_COPY = "drop copy"  # a venue's copies of its reports to us
     DESK = "desk"  # a desk's OMS session, where we are the broker
+    DESK_DROP_COPY = "desk drop copy"  # copies of a desk's reports, for whoever watches it
+
+    @property
+    def is_acceptor(self) -> bool:
+        """The peer dials us."""
+        return self in (PortKind.DESK, PortKind.DESK_DROP_COPY)
 
 
 @dataclass(slots=True)

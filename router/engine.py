@@ -298,7 +298,7 @@ class Engine:
                 case events.LoggedOn():
                     self._logged_on(core, port)
                 case events.LoggedOut(text=text):
-                    told = core.note if self.ticker.stopped or port.kind is PortKind.DESK else core.alert
+                    told = core.note if self.ticker.stopped or port.kind.is_acceptor else core.alert
                     told(f"{port.session.name} logged out: {text}")
                     self._logged_out(core, port)
                 case events.Disconnect(reason=reason):
@@ -340,7 +340,7 @@ class Engine:
 
     def _sessions_changed(self, core: Core, port: Port, *, up: bool) -> None:
         """Tells the books whether a lit venue's feed is there, risk whether orders can reach the venue."""
-        if port.kind is PortKind.DESK:
+        if port.kind not in (PortKind.ORDERS, PortKind.MARKET_DATA):
             return
         v = port.venue
         reachable = core.order_ports[v].session.is_logged_on

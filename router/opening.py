@@ -11,6 +11,7 @@ from risk.market import Market
 from router.config import EngineConfig, SessionSpec
 from router.core import Core, Port, PortKind
 from router.fix import tags
+from router.fix.decimals import NANOS
 from router.fix.session import Session, SessionConfig
 from router.fix.versions import VERSIONS
 from router.marketdata import FeedLimits, MarketData, Venue
@@ -46,7 +47,7 @@ def open_ports(core: Core, old: Core | None) -> None:
     waiting = {port.session.name: port.outbox.waiting() for port in ports}
     for index, spec in enumerate(core.config.sessions):
         kind = PortKind(spec.kind)
-        config = _session_config(spec, kind)
+        config = session_config(spec)
         session = known.get(spec.name)
         if session is None or session.config != config:
             fresh = Session(config)
@@ -57,7 +58,7 @@ def open_ports(core: Core, old: Core | None) -> None:
             session.disconnected(core.now_ns)  # the process that held the connection is gone
         port = Port(index, kind, spec.venue, session, Outbox(core.config.outbox_bound), bytes((index,)))
         core.ports.append(port)
-        if kind is PortKind.DESK and spec.name in waiting:
+        if kind.is_acceptor and spec.name in waiting:
             for message in waiting[spec.name]:
                 core.queue(port, message)  # reports that are owed
         if kind is PortKind.ORDERS:
@@ -66,8 +67,10 @@ def open_ports(core: Core, old: Core | None) -> None:
             core.feed_ports[spec.venue] = port
 
 
-def _session_config(spec: SessionSpec, kind: PortKind) -> SessionConfig:
-    desk = kind is PortKind.DESK
+def session_config(spec: SessionSpec) -> SessionConfig:
+    """ValueError if the version or the role lacks what is asked for."""
+    desk = PortKind(spec.kind).is_acceptor
+    rate = spec.max_messages_per_s
     return SessionConfig(
         name=spec.name,
         role="acceptor" if desk else "initiator",
@@ -75,7 +78,21 @@ def _session_config(spec: SessionSpec, kind: PortKind) -> SessionConfig:
         target_comp_id=spec.target_comp_id,
         version=VERSIONS[spec.version],
         heart_bt_int_s=spec.heart_bt_int_s,
+        username=spec.username,
+        has_password=spec.has_password,
+        has_new_password=spec.has_new_password,
+        requires_password=spec.requires_password,
+        send_next_expected=spec.send_next_expected,
+        send_last_processed=spec.send_last_processed,
+        reset_on_logon=spec.reset_on_logon,
+        reset_on_logout=spec.reset_on_logout,
+        reset_on_disconnect=spec.reset_on_disconnect,
+        refuse_reset=spec.refuse_reset,
+        sending_time_tolerance_ns=spec.sending_time_tolerance_s * NANOS,
+        timestamp_digits=spec.timestamp_digits,
         resend=DESK_RESENDS if desk else frozenset(),
+        resend_burst=max(1, (rate - spec.cancels_per_s) // 2) if rate else 0,
+        resend_chunk=spec.resend_chunk,
     )
 
 

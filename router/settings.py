@@ -8,30 +8,35 @@ only named.
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from risk.errors import SettingsError, read_settings
+from router.peers import (
+    AcceptorTls,
+    CompId,
+    Desk,
+    FilePath,
+    Host,
+    Session,
+    Table,
+    TcpPort,
+    Tls,
+    names_once,
+)
 
 MS = 1_000_000
 SOCKET_PATH_BYTES = 107  # sun_path of unix(7), less its closing zero
 
-Host = Annotated[str, Field(min_length=1, max_length=253)]
-Port = Annotated[int, Field(ge=1, le=65535)]
-CompId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,16}$")]
 FeePpb = Annotated[int, Field(ge=-100_000_000, le=100_000_000)]
 HeartbeatS = Annotated[int, Field(ge=1, le=3600)]
-FilePath = Annotated[Path, BeforeValidator(lambda value: Path(value) if isinstance(value, str) else value)]
-Role = Literal["kill", "reinstate", "view"]
+SessionKind = Literal["orders", "market data", "drop copy"]
+Role = Literal["kill", "reinstate", "view", "sessions"]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Daemon(_Table):
+class Daemon(Table):
     """Who this router is, and where its state lives. One daemon per state_dir, held by a lock."""
 
     state_dir: FilePath
@@ -47,7 +52,7 @@ class Daemon(_Table):
         return self.state_dir / "clordids"
 
 
-class Journal(_Table):
+class Journal(Table):
     """The record of everything. `sync_interval_ms`: at most this much is lost when power goes, never by a
     crash.
     """
@@ -62,7 +67,7 @@ class Journal(_Table):
         return self.dir / "router.journal"
 
 
-class Operator(_Table):
+class Operator(Table):
     """A person at the operator socket, told by the uid of the process. "self": the uid that the router runs
     under.
     """
@@ -75,7 +80,7 @@ class Operator(_Table):
         return uid == (os.getuid() if self.uid == "self" else self.uid)
 
 
-class Control(_Table):
+class Control(Table):
     """The operator socket."""
 
     socket: FilePath
@@ -83,29 +88,47 @@ class Control(_Table):
 
     @model_validator(mode="after")
     def _identities_differ(self) -> Self:
-        _once("identity", [operator.identity for operator in self.operators])
+        names_once("identity", [operator.identity for operator in self.operators])
         return self
 
 
-class Lockstep(_Table):
+class Lockstep(Table):
     """Where the simulator's clock link listens. Left out: the machine's clock."""
 
     host: Literal["127.0.0.1", "::1", "localhost"]
-    port: Port
+    port: TcpPort
     name: Name
 
 
-class Oms(_Table):
+class Oms(Table):
     """The acceptor for the desks' order management systems."""
 
     host: Host
-    port: Port
+    port: TcpPort
     comp_id: CompId
-    desks: Annotated[tuple[CompId, ...], Field(min_length=1, max_length=64, strict=False)]
+    desks: Annotated[tuple[Desk, ...], Field(min_length=1, max_length=64, strict=False)]
     heartbeat_s: HeartbeatS
+    logon_timeout_s: Annotated[int, Field(ge=1, le=600)]
+    """A connection that has not logged on by then is closed."""
+    tls: AcceptorTls | None = None
+
+    @model_validator(mode="after")
+    def _desks_fit(self) -> Self:
+        names_once("comp_id", [desk.comp_id for desk in self.desks])
+        traders = {desk.comp_id for desk in self.desks if desk.drop_copy_of is None}
+        for desk in self.desks:
+            if desk.drop_copy_of is not None and desk.drop_copy_of not in traders:
+                raise ValueError(
+                    f"drop_copy_of = {desk.drop_copy_of!r}: no desk that trades has this comp_id"
+                )
+            if desk.pins and (self.tls is None or self.tls.ca is None):
+                raise ValueError(
+                    f"pins of {desk.comp_id}: needs oms.tls with a ca, so that desks show a certificate"
+                )
+        return self
 
 
-class Decision(_Table):
+class Decision(Table):
     """When a parent's next tick is due: every `interval_ms`, and after an event at the earliest
     `min_event_interval_ms` after the last tick.
     """
@@ -121,7 +144,7 @@ class Decision(_Table):
         return self
 
 
-class Policy(_Table):
+class Policy(Table):
     """When a policy's answer counts as late, and after how many late or bad ones in one parent it is off.
     Which policies run, on what, and for which TargetStrategy(847), is in the policies' list.
     """
@@ -130,13 +153,13 @@ class Policy(_Table):
     off_after: Annotated[int, Field(ge=1, le=1000)]
 
 
-class MarketData(_Table):
+class MarketData(Table):
     """`stale_ms`: a lit venue whose feed is silent for longer takes no part in decisions."""
 
     stale_ms: Annotated[int, Field(ge=1, le=600_000)]
 
 
-class Orders(_Table):
+class Orders(Table):
     """Patience with venues, and the bound of what waits to be sent on one session."""
 
     ack_timeout_ms: Annotated[int, Field(ge=1, le=600_000)]
@@ -146,7 +169,7 @@ class Orders(_Table):
     reconnect_cap_ms: Annotated[int, Field(ge=1, le=3_600_000)]
 
 
-class Files(_Table):
+class Files(Table):
     """The other settings files."""
 
     venues: FilePath
@@ -155,14 +178,7 @@ class Files(_Table):
     policies: FilePath
 
 
-class Session(_Table):
-    """CompIDs of a FIX session that we start: ours, and the venue's."""
-
-    sender_comp_id: CompId
-    target_comp_id: CompId
-
-
-class Venue(_Table):
+class Venue(Table):
     """One venue. Fees are parts per billion of the traded value (100_000 is 1 bp), negative for a rebate."""
 
     name: CompId
@@ -170,13 +186,15 @@ class Venue(_Table):
     """Its place in the policies' state vector and actions. Never move a venue to another slot."""
     kind: Literal["lit", "dark"]
     host: Host
-    port: Port
+    port: TcpPort
     maker_fee_ppb: FeePpb
     taker_fee_ppb: FeePpb
     heartbeat_s: HeartbeatS
     order_entry: Session
     market_data: Session | None = None
     """Lit venues only."""
+    drop_copy: Session | None = None
+    """A session on which the venue sends copies of our reports."""
     depth: Annotated[int, Field(ge=0, le=100_000)]
     """MarketDepth(264) to ask for: 0 is the full book, 1 the touch."""
 
@@ -191,19 +209,37 @@ class Venue(_Table):
     def lit(self) -> bool:
         return self.kind == "lit"
 
+    @property
+    def by_field(self) -> dict[str, Session]:
+        fields = {
+            "order_entry": self.order_entry,
+            "market_data": self.market_data,
+            "drop_copy": self.drop_copy,
+        }
+        return {name: session for name, session in fields.items() if session is not None}
 
-class _VenuesFile(_Table):
+    @property
+    def sessions(self) -> tuple[tuple[SessionKind, Session], ...]:
+        """Its sessions, in the order that the journal numbers them."""
+        kinds: dict[str, SessionKind] = {
+            "order_entry": "orders", "market_data": "market data", "drop_copy": "drop copy",
+        }  # fmt: skip
+        return tuple((kinds[field], session) for field, session in self.by_field.items())
+
+
+class _VenuesFile(Table):
     venues: Annotated[tuple[Venue, ...], Field(min_length=1, max_length=8, strict=False)]
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
-        _once("name", [venue.name for venue in self.venues])
-        _once("slot", [str(venue.slot) for venue in self.venues])
-        _once("port", [f"{venue.host}:{venue.port}" for venue in self.venues])
+        names_once("name", [venue.name for venue in self.venues])
+        names_once("slot", [str(venue.slot) for venue in self.venues])
+        names_once("port", [f"{venue.host}:{venue.port}" for venue in self.venues])
+        names_once("session", [name_of(session) for v in self.venues for _, session in v.sessions])
         return self
 
 
-class _RouterFile(_Table):
+class _RouterFile(Table):
     symbols: Annotated[
         tuple[Annotated[str, Field(pattern=r"^[A-Z0-9./-]{1,24}$")], ...],
         Field(min_length=1, max_length=1024, strict=False),
@@ -221,7 +257,7 @@ class _RouterFile(_Table):
 
     @model_validator(mode="after")
     def _symbols_differ(self) -> Self:
-        _once("symbol", list(self.symbols))
+        names_once("symbol", list(self.symbols))
         return self
 
 
@@ -244,20 +280,41 @@ def load(path: Path) -> Settings:
             f"{path}: control.socket = {control.socket}: {length} bytes; a unix socket's path has at most"
             f" {SOCKET_PATH_BYTES}"
         )
-    venues = read_settings(files.venues, _VenuesFile).venues
+    venues = tuple(
+        venue.model_copy(
+            update={kind: _rooted(session, files.venues.parent) for kind, session in venue.by_field.items()}
+        )
+        for venue in read_settings(files.venues, _VenuesFile).venues
+    )
     content = {name: getattr(router, name) for name in _RouterFile.model_fields}
     content |= {
         "path": path,
         "venues": tuple(sorted(venues, key=lambda venue: venue.slot)),
         "files": files,
         "control": control,
+        "oms": _rooted(router.oms, base).model_copy(
+            update={"desks": tuple(_rooted(desk, base) for desk in router.oms.desks)}
+        ),
         "daemon": router.daemon.model_copy(update={"state_dir": (base / router.daemon.state_dir).resolve()}),
         "journal": router.journal.model_copy(update={"dir": (base / router.journal.dir).resolve()}),
     }
     return Settings.model_validate(content)
 
 
-def _once(field: str, values: list[str]) -> None:
-    for value in values:
-        if values.count(value) > 1:
-            raise ValueError(f"{field} {value} appears more than once")
+def name_of(session: Session) -> str:
+    """What a session that we start is called: SenderCompID>TargetCompID."""
+    return f"{session.sender_comp_id}>{session.target_comp_id}"
+
+
+T = TypeVar("T", bound=Table)
+
+
+def _rooted(table: T, base: Path) -> T:
+    """`table` with its paths, and those of its TLS table, from `base` on."""
+    update: dict[str, object] = {}
+    for name, value in table:
+        if isinstance(value, Path):
+            update[name] = (base / value).resolve()
+        elif isinstance(value, Tls | AcceptorTls):
+            update[name] = _rooted(value, base)
+    return table.model_copy(update=update)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from risk.errors import SettingsError
 from risk.instrument import ReferenceData, load_instruments
 from risk.limits import load_limits
-from router.config import EngineConfig, SessionSpec, StrategyConfig, VenueConfig
-from router.settings import MS, Settings
+from router.config import CustomTagSpec, EngineConfig, SessionSpec, StrategyConfig, VenueConfig
+from router.opening import session_config
+from router.peers import DIGITS, Desk, Session
+from router.settings import MS, Settings, name_of
 
 
 class LoadedPolicy(Protocol):
@@ -53,7 +55,7 @@ def engine_config(
             )
             for venue in settings.venues
         ),
-        sessions=tuple(_sessions(settings)),
+        sessions=sessions_of(settings),
         strategies=tuple(
             StrategyConfig(code=code, policy=p.name, sha256=p.sha256, temperature=p.temperature)
             for code, p in sorted(policies.items())
@@ -75,33 +77,71 @@ def engine_config(
     return config, reference
 
 
-def _sessions(settings: Settings) -> list[SessionSpec]:
-    """Order entry and market data of each venue by slot, then the desks."""
+def sessions_of(settings: Settings) -> tuple[SessionSpec, ...]:
+    """Each venue's sessions by slot, then the desks'. SettingsError if one cannot be as it is asked for."""
     specs: list[SessionSpec] = []
     for venue in settings.venues:
-        links = [("orders", venue.order_entry)]
-        if venue.market_data is not None:
-            links.append(("market data", venue.market_data))
-        for kind, session in links:
+        for kind, session in venue.sessions:
             specs.append(
                 SessionSpec(
-                    name=f"{session.sender_comp_id}>{session.target_comp_id}",
+                    name=name_of(session),
                     kind=kind,
                     venue=venue.slot,
                     sender_comp_id=session.sender_comp_id,
                     target_comp_id=session.target_comp_id,
                     heart_bt_int_s=venue.heartbeat_s,
+                    **_terms(session),
+                    username=session.username,
+                    has_password=session.password_file is not None,
+                    has_new_password=session.new_password_file is not None,
                 )
             )
-    specs.extend(
-        SessionSpec(
-            name=f"{settings.oms.comp_id}>{desk}",
-            kind="desk",
-            venue=-1,
-            sender_comp_id=settings.oms.comp_id,
-            target_comp_id=desk,
-            heart_bt_int_s=settings.oms.heartbeat_s,
+    oms = settings.oms
+    for desk in oms.desks:
+        copies = desk.drop_copy_of
+        specs.append(
+            SessionSpec(
+                name=f"{oms.comp_id}>{desk.comp_id}",
+                kind="desk" if copies is None else "desk drop copy",
+                venue=-1,
+                sender_comp_id=oms.comp_id,
+                target_comp_id=desk.comp_id,
+                heart_bt_int_s=oms.heartbeat_s,
+                **_terms(desk),
+                drop_copy_of="" if copies is None else f"{oms.comp_id}>{copies}",
+                requires_password=desk.password_file is not None,
+                refuse_reset=desk.refuse_reset,
+            )
         )
-        for desk in settings.oms.desks
-    )
-    return specs
+    for spec in specs:
+        try:
+            session_config(spec)
+        except ValueError as error:
+            path = settings.files.venues if spec.venue >= 0 else settings.path
+            raise SettingsError(f"{path}: {error}") from None
+    return tuple(specs)
+
+
+def _terms(terms: Session | Desk) -> dict[str, Any]:
+    """What a session's table says, as far as the engine must know."""
+    rate = terms.max_messages_per_s or 0
+    return {
+        "version": terms.version,
+        "send_next_expected": terms.next_expected,
+        "send_last_processed": terms.last_processed,
+        "timestamp_digits": DIGITS[terms.timestamp],
+        "sending_time_tolerance_s": terms.sending_time_tolerance_s,
+        "resend_chunk": terms.resend_chunk,
+        "reset_on_logon": terms.reset_on_logon,
+        "reset_on_logout": terms.reset_on_logout,
+        "reset_on_disconnect": terms.reset_on_disconnect,
+        "validation": terms.checks,
+        "custom_tags": tuple(
+            CustomTagSpec(tag=custom.tag, type=custom.type, messages=custom.messages)
+            for custom in terms.custom_tags
+        ),
+        "max_messages_per_s": rate,
+        "cancels_per_s": rate // 4 if terms.cancels_per_s is None else terms.cancels_per_s,
+        "has_schedule": terms.schedule is not None,
+        "reset_at_start": terms.schedule is not None and terms.schedule.reset == "at start",
+    }

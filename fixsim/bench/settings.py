@@ -50,8 +50,9 @@ roles = ["view"]
 host = "127.0.0.1"
 port = {oms_port}
 comp_id = "{router}"
-desks = ["{desk}"]
+desks = [{{ comp_id = "{desk}" }}]
 heartbeat_s = {heartbeat_s}
+logon_timeout_s = 10
 
 [decision]
 interval_ms = 3600000

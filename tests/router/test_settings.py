@@ -76,7 +76,7 @@ FAULTS = [
         '"10.0.0.1" # loopback',
         ["lockstep.host = '10.0.0.1'"],
     ),
-    ("router.toml", 'desks = ["DESK1"]', "desks = []", ["oms.desks", "at least 1"]),
+    ("router.toml", 'desks = [{ comp_id = "DESK1" }]', "desks = []", ["oms.desks", "at least 1"]),
     ("router.toml", "seed = 1", "seed = 1\ncolour = 3", ["daemon.colour is not a setting"]),
     ("router.toml", '["BTC-USD"]', '["BTC-USD", "BTC-USD"]', ["symbol BTC-USD appears more than once"]),
     ("router.toml", "[oms]", "[oms", ["not TOML", "line"]),

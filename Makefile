@@ -18,7 +18,7 @@ INSTALLED := $(VENV)/.installed
 KERNELS   := $(VENV)/.kernels
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint demo demo-kill demo-crash soak bench peers policies lock clean
+.PHONY: help setup test lint demo demo-kill demo-crash soak bench peers interop policies lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,15 @@ build/peers/.installed: requirements-peers.lock
 	@build/peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.lock
 	@touch $@
 
+interop: $(KERNELS) build/interop/.installed  ## the FIX sessions beside QuickFIX; the first time it compiles for 15 minutes
+	$(BIN)/pytest -n $(JOBS) tests/interop
+
+build/interop/.installed: requirements-interop.lock
+	@test -x build/interop/bin/python || $(PYTHON) -m venv build/interop
+	@echo "==> QuickFIX in build/interop (compiled from source, unless pip has the wheel of an earlier time)"
+	@build/interop/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-interop.lock
+	@touch $@
+
 bench: $(KERNELS) peers  ## tick to order, market data, matching beside hftbacktest; docs/benchmark.md
 	$(BIN)/fixsim bench --out docs/benchmark.md
 
@@ -91,6 +100,11 @@ lock:  ## resolve pyproject.toml again into requirements.lock
 	   echo "hftbacktest>=2.3" | build/lock/bin/uv pip compile --quiet - --python-version 3.11 \
 	     --generate-hashes --no-header --no-emit-index-url --no-annotate; } > build/peers.lock
 	@mv build/peers.lock requirements-peers.lock
+	@{ echo "# QuickFIX, the peer of 'make interop', in an environment of its own (build/interop): it comes as source and compiles"; \
+	   echo "# for a quarter of an hour the first time; pip keeps the wheel. Made by 'make lock'. Not edited by hand."; \
+	   echo "quickfix>=1.16" | build/lock/bin/uv pip compile --quiet - --python-version 3.11 \
+	     --generate-hashes --no-header --no-emit-index-url --no-annotate; } > build/interop.lock
+	@mv build/interop.lock requirements-interop.lock
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) $(OUT) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

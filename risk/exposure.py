@@ -132,6 +132,29 @@ class Exposure:
         line.filled_lots += qty_lots
         line.parent.filled_lots += qty_lots
 
+    def bust(self, cl_ord_id: str, qty_lots: int, leaves_lots: int) -> None:
+        """A fill was busted: it is no fill any more. `leaves_lots`: what the venue still works of the order,
+        which is what stays reserved: most venues put nothing of a busted fill back into their book.
+        """
+        line = self._line(cl_ord_id)
+        qty_lots = int(qty_lots)
+        if not 0 < qty_lots <= line.filled_lots:
+            raise ValueError(f"bust of {qty_lots} lots of {cl_ord_id}, which has filled {line.filled_lots}")
+        reserved = max(0, line.qty_lots - line.filled_lots)
+        line.filled_lots -= qty_lots
+        line.parent.filled_lots -= qty_lots
+        line.qty_lots = line.filled_lots + int(leaves_lots)
+        if line.open:
+            line.parent.reserved_lots += int(leaves_lots) - reserved
+
+    def restate(self, cl_ord_id: str, leaves_lots: int) -> None:
+        """The venue says that it works so much of the order, where we thought otherwise."""
+        line = self._line(cl_ord_id)
+        reserved = max(0, line.qty_lots - line.filled_lots)
+        line.qty_lots = line.filled_lots + int(leaves_lots)
+        if line.open:
+            line.parent.reserved_lots += int(leaves_lots) - reserved
+
     def close(self, cl_ord_id: str) -> None:
         """The venue has nothing of this order any more; what it did not fill is free again. Twice is once."""
         line = self._line(cl_ord_id)

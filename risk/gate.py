@@ -252,6 +252,14 @@ class Gate:
         """A fill of one of ours, late ones too; UnknownOrder when it must be adopted first."""
         self.exposure.fill(cl_ord_id, qty_lots)
 
+    def busted(self, cl_ord_id: str, qty_lots: int, leaves_lots: int) -> None:
+        """A fill of one of ours was taken back; `leaves_lots` is what the venue still works of the order."""
+        self.exposure.bust(cl_ord_id, qty_lots, leaves_lots)
+
+    def restated(self, cl_ord_id: str, leaves_lots: int) -> None:
+        """The venue works so much of one of ours, which nobody had asked it to change."""
+        self.exposure.restate(cl_ord_id, leaves_lots)
+
     def closed(self, cl_ord_id: str) -> None:
         """Proved done at the venue: what it did not fill is free again. Never call it on silence."""
         self.exposure.close(cl_ord_id)

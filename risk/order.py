@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 
 class Side(IntEnum):
@@ -40,9 +41,23 @@ class TimeInForce(StrEnum):
     FOK = "4"
 
 
+class Party(NamedTuple):
+    """One of Parties(453): PartyID(448), PartyRole(452), PartyIDSource(447).
+
+    Role 1 is the executing firm; source D is an identifier by agreement.
+    """
+
+    party_id: str
+    role: int = 1
+    source: str = "D"
+
+
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """A child order for one venue. `price_nanos`: the limit; None for market; a peg may carry one."""
+    """A child order for one venue. `price_nanos`: the limit; None for market; a peg may carry one.
+
+    `parties`, `order_capacity` (528) and `locate_reqd` (114) are the parent's, for the venue to know.
+    """
 
     cl_ord_id: str
     parent_id: str
@@ -54,6 +69,9 @@ class NewOrder:
     tif: TimeInForce
     qty_lots: int
     price_nanos: int | None
+    parties: tuple[Party, ...] = ()
+    order_capacity: str = ""
+    locate_reqd: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +90,11 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """A block order as a desk sent it. `strategy`: TargetStrategy(847). `limit_nanos`: None for no limit."""
+    """A block order as a desk sent it. `strategy`: TargetStrategy(847). `limit_nanos`: None for no limit.
+
+    `desk`: the session that it came by, within which `cl_ord_id` is unique. `locate_reqd` (114): N where the
+    desk has located what it sells short, Y where the venue's broker is to; None: not said.
+    """
 
     parent_id: str
     cl_ord_id: str
@@ -86,3 +108,7 @@ class Parent:
     strategy: int
     must_complete: bool
     accepted_ns: int
+    desk: str = ""
+    parties: tuple[Party, ...] = ()
+    order_capacity: str = ""
+    locate_reqd: bool | None = None

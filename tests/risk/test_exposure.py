@@ -77,6 +77,27 @@ class ExposureMachine(RuleBasedStateMachine):
         self.gate.filled(cl_ord_id, lots)
         self.done_lots[cl_ord_id] += lots
 
+    @rule(cl_ord_id=orders, share=st.integers(1, 100), restored=st.booleans())
+    def bust(self, cl_ord_id: str, share: int, restored: bool) -> None:
+        """The venue takes a fill back; most put nothing of it into the book again, some do."""
+        done = self.done_lots[cl_ord_id]
+        lots = -(-done * share // 100)
+        if not lots:
+            return
+        leaves = max(0, self.lots[cl_ord_id] - done) + (lots if restored else 0)
+        if restored:
+            self.excess.add(self.parent_of[cl_ord_id])
+        self.gate.busted(cl_ord_id, lots, leaves)
+        self.done_lots[cl_ord_id] = done - lots
+        self.lots[cl_ord_id] = done - lots + leaves
+
+    @rule(cl_ord_id=orders, leaves=st.integers(0, 400))
+    def restate(self, cl_ord_id: str, leaves: int) -> None:
+        if leaves > self.lots[cl_ord_id] - self.done_lots[cl_ord_id]:
+            self.excess.add(self.parent_of[cl_ord_id])
+        self.gate.restated(cl_ord_id, leaves)
+        self.lots[cl_ord_id] = self.done_lots[cl_ord_id] + leaves
+
     @rule(cl_ord_id=consumes(orders))
     def close(self, cl_ord_id: str) -> None:
         self.gate.closed(cl_ord_id)
@@ -139,3 +160,11 @@ def test_a_fill_of_nothing_is_an_error() -> None:
     ledger.reserve("S1-1", ledger.take_in(parent()), BTC)
     with pytest.raises(ValueError, match="0 lots is not positive"):
         ledger.fill("S1-1", 0)
+
+
+def test_no_more_is_busted_than_was_filled() -> None:
+    ledger = Exposure()
+    ledger.reserve("S1-1", ledger.take_in(parent()), BTC)
+    ledger.fill("S1-1", 3)
+    with pytest.raises(ValueError, match="bust of 4 lots of S1-1, which has filled 3"):
+        ledger.bust("S1-1", 4, 0)

@@ -13,6 +13,7 @@ from router.fix import tags
 from router.fix.codec import Message
 from router.fix.decimals import time_to_wire
 from router.fix.messages.fields import SIDES, Instruments, Layout, joined
+from router.fix.versions import FIX44, Version
 
 FOR_A_SECURITY: Final = "1"
 """MassCancelRequestType(530), MassStatusReqType(585): of one Symbol."""
@@ -50,7 +51,9 @@ class OrderMassStatusRequest:
     account: str = ""
 
     @classmethod
-    def parse(cls, message: Message, instruments: Instruments) -> "OrderMassStatusRequest":
+    def parse(
+        cls, message: Message, instruments: Instruments, version: Version = FIX44
+    ) -> "OrderMassStatusRequest":
         fields = _REQUEST.read(message)
         return cls(
             mass_status_req_id=fields.required(tags.MASS_STATUS_REQ_ID),
@@ -60,7 +63,8 @@ class OrderMassStatusRequest:
             account=fields.text(tags.ACCOUNT),
         )
 
-    def body(self) -> bytes:
+    def body(self, version: Version = FIX44) -> bytes:
+        version.needs(version.mass, "OrderMassStatusRequest(AF)")
         return joined(
             f"584={self.mass_status_req_id}",
             f"585={self.request_type}",
@@ -83,7 +87,9 @@ class OrderMassCancelRequest:
     side: Side | None = None
 
     @classmethod
-    def parse(cls, message: Message, instruments: Instruments) -> "OrderMassCancelRequest":
+    def parse(
+        cls, message: Message, instruments: Instruments, version: Version = FIX44
+    ) -> "OrderMassCancelRequest":
         fields = _REQUEST.read(message)
         return cls(
             cl_ord_id=fields.required(tags.CL_ORD_ID),
@@ -93,7 +99,8 @@ class OrderMassCancelRequest:
             side=fields.choice(tags.SIDE, SIDES),
         )
 
-    def body(self) -> bytes:
+    def body(self, version: Version = FIX44) -> bytes:
+        version.needs(version.mass, "OrderMassCancelRequest(q)")
         return joined(
             f"11={self.cl_ord_id}",
             f"530={self.request_type}",
@@ -107,6 +114,7 @@ class OrderMassCancelRequest:
 class OrderMassCancelReport:
     """`response` (531): the request's type, or REFUSED with `reject_reason` (532). `affected` are the
     cancelled orders' (ClOrdID, OrderID), of which the first 1,000 are written; `total` counts all of them.
+    MassActionReportID(1369), which FIX 5.0 SP2 requires, is the OrderID once more.
     """
 
     MSG_TYPE: ClassVar[bytes] = tags.ORDER_MASS_CANCEL_REPORT
@@ -124,11 +132,11 @@ class OrderMassCancelReport:
     text: str = ""
 
     @classmethod
-    def parse(cls, message: Message) -> "OrderMassCancelReport":
+    def parse(cls, message: Message, version: Version = FIX44) -> "OrderMassCancelReport":
         fields = _REPORT.read(message)
         affected: list[tuple[str, str]] = []
         for tag, value in message.fields():
-            if tag == tags.ORIG_CL_ORD_ID:
+            if tag in (tags.ORIG_CL_ORD_ID, tags.AFFECTED_ORIG_CL_ORD_ID):
                 affected.append((value.decode("latin-1"), ""))
             elif tag == tags.AFFECTED_ORDER_ID and affected:
                 affected[-1] = (affected[-1][0], value.decode("latin-1"))
@@ -146,12 +154,15 @@ class OrderMassCancelReport:
             text=fields.text(tags.TEXT),
         )
 
-    def body(self) -> bytes:
+    def body(self, version: Version = FIX44) -> bytes:
+        version.needs(version.mass, "OrderMassCancelReport(r)")
         listed = self.affected[:_MAX_AFFECTED]
-        group = [part for orig, order_id in listed for part in (f"41={orig}", f"535={order_id}")]
+        orig_tag = tags.AFFECTED_ORIG_CL_ORD_ID if version.mass_report_id else tags.ORIG_CL_ORD_ID
+        group = [part for orig, order_id in listed for part in (f"{orig_tag}={orig}", f"535={order_id}")]
         return joined(
             f"11={self.cl_ord_id}",
             f"37={self.order_id}",
+            f"1369={self.order_id}" if version.mass_report_id else "",
             f"530={self.request_type}",
             f"531={self.response}",
             b"532=%d" % self.reject_reason if self.reject_reason is not None else b"",

@@ -2,7 +2,7 @@
 OrderCancelReplaceRequest(G), OrderStatusRequest(H).
 
 Prices are nanos, quantities lots, times ns. `parse` raises FieldError; `body` gives the fields after the
-header.
+header, and leaves out what the version does not have.
 """
 
 from dataclasses import dataclass
@@ -26,16 +26,35 @@ from router.fix.messages.fields import (
     Layout,
     joined,
 )
+from router.fix.messages.parties import (
+    Parties,
+    carried,
+    read_capacity,
+    read_locate,
+    read_parties,
+    request_parties,
+)
+from router.fix.messages.strategies import (
+    USER_DEFINED,
+    Strategy,
+    StrategyParameter,
+    read_strategy,
+    strategy_fields,
+)
+from router.fix.versions import FIX44, Version
 
 MIDPOINT_PEG: Final = "M"  # ExecInst(18)
-_COMPLETE: Final = {b"complete=must": True, b"complete=may": False}
 _ORDER: Final = Layout(
     text=(
         tags.CL_ORD_ID, tags.ORIG_CL_ORD_ID, tags.ORDER_ID, tags.ACCOUNT, tags.SYMBOL, tags.SIDE,
         tags.ORD_TYPE, tags.TIME_IN_FORCE, tags.EXEC_INST, tags.EX_DESTINATION,
-        tags.TARGET_STRATEGY_PARAMETERS, tags.ORD_STATUS_REQ_ID,
+        tags.TARGET_STRATEGY_PARAMETERS, tags.ORD_STATUS_REQ_ID, tags.ORDER_CAPACITY, tags.RULE_80A,
+        tags.LOCATE_REQD, tags.TARGET_STRATEGY_PARAMETERS + USER_DEFINED,
     ),
-    decimal=(tags.ORDER_QTY, tags.PRICE, tags.TARGET_STRATEGY, tags.MIN_QTY, tags.MAX_FLOOR),
+    decimal=(
+        tags.ORDER_QTY, tags.PRICE, tags.TARGET_STRATEGY, tags.MIN_QTY, tags.MAX_FLOOR,
+        tags.PARTICIPATION_RATE, tags.TARGET_STRATEGY + USER_DEFINED, tags.PARTICIPATION_RATE + USER_DEFINED,
+    ),
     time=(tags.TRANSACT_TIME, tags.EFFECTIVE_TIME, tags.EXPIRE_TIME),
 )  # fmt: skip
 
@@ -61,9 +80,10 @@ def _part(fields: Fields, tag: int, lots_per_unit: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class NewOrderSingle:
-    """An order. `effective_time_ns` (168) to `must_complete` (848) are a parent's, from a desk: start, end,
-    strategy, and whether it must complete. `min_qty_lots`: no fill may be smaller; `max_floor_lots`: as much
-    is shown (0: nothing; None: all).
+    """An order. `effective_time_ns` (168) to `strategy_parameters` (957) are a parent's, from a desk: start,
+    end, strategy, whether it must complete, its share of the volume (a fraction of 1 in nanos) and further
+    parameters. `min_qty_lots`: no fill may be smaller; `max_floor_lots`: as much is shown (0: nothing; None:
+    all). `locate_reqd` (114): whether the broker is to locate the stock of a short sale, None where not said.
     """
 
     MSG_TYPE: ClassVar[bytes] = tags.NEW_ORDER_SINGLE
@@ -85,51 +105,76 @@ class NewOrderSingle:
     must_complete: bool | None = None
     min_qty_lots: int = 0
     max_floor_lots: int | None = None
+    participation_nanos: int | None = None
+    strategy_parameters: tuple[StrategyParameter, ...] = ()
+    parties: Parties = ()
+    order_capacity: str = ""
+    locate_reqd: bool | None = None
 
     @classmethod
-    def parse(cls, message: Message, instruments: Instruments) -> "NewOrderSingle":
+    def parse(cls, message: Message, instruments: Instruments, version: Version = FIX44) -> "NewOrderSingle":
         fields = _ORDER.read(message)
         cl_ord_id = fields.required(tags.CL_ORD_ID)
         symbol, lots_per_unit = fields.symbol(instruments)
         ord_type = fields.required_choice(tags.ORD_TYPE, ORD_TYPES)
+        side = fields.required_choice(tags.SIDE, SIDES)
+        transact_time_ns = fields.required_time_ns(tags.TRANSACT_TIME)
+        qty_lots = fields.positive_lots(tags.ORDER_QTY, lots_per_unit)
+        price_nanos = _price(fields, ord_type)
+        strategy = read_strategy(message, fields, version)
         return cls(
             cl_ord_id=cl_ord_id,
             symbol=symbol,
-            side=fields.required_choice(tags.SIDE, SIDES),
-            transact_time_ns=fields.required_time_ns(tags.TRANSACT_TIME),
-            qty_lots=fields.positive_lots(tags.ORDER_QTY, lots_per_unit),
+            side=side,
+            transact_time_ns=transact_time_ns,
+            qty_lots=qty_lots,
             ord_type=ord_type,
-            price_nanos=_price(fields, ord_type),
+            price_nanos=price_nanos,
             tif=fields.choice(tags.TIME_IN_FORCE, TIMES_IN_FORCE) or TimeInForce.DAY,
             account=fields.text(tags.ACCOUNT),
             exec_inst=fields.text(tags.EXEC_INST),
             ex_destination=fields.text(tags.EX_DESTINATION),
             effective_time_ns=fields.time_ns(tags.EFFECTIVE_TIME),
             expire_time_ns=fields.time_ns(tags.EXPIRE_TIME),
-            target_strategy=fields.integer(tags.TARGET_STRATEGY),
-            must_complete=fields.choice(tags.TARGET_STRATEGY_PARAMETERS, _COMPLETE),
+            target_strategy=strategy.target,
+            must_complete=strategy.must_complete,
             min_qty_lots=_part(fields, tags.MIN_QTY, lots_per_unit) or 0,
             max_floor_lots=_part(fields, tags.MAX_FLOOR, lots_per_unit),
+            participation_nanos=strategy.participation_nanos,
+            strategy_parameters=strategy.parameters,
+            parties=read_parties(message, version),
+            order_capacity=read_capacity(fields, version),
+            locate_reqd=read_locate(fields),
         )
 
-    def body(self, lots_per_unit: int) -> bytes:
+    def body(self, lots_per_unit: int, version: Version = FIX44) -> bytes:
         child = order_body(
             self.cl_ord_id, self.account, self.symbol, self.side, self.transact_time_ns, self.qty_lots,
             lots_per_unit, self.ord_type, self.price_nanos, self.tif, self.exec_inst, self.ex_destination,
         )  # fmt: skip
-        if self.effective_time_ns is not None:
-            child += b"168=%b\x01" % time_to_wire(self.effective_time_ns)
-        if self.expire_time_ns is not None:
-            child += b"126=%b\x01" % time_to_wire(self.expire_time_ns)
-        if self.target_strategy is not None:
-            child += b"847=%d\x01" % self.target_strategy
-        if self.must_complete is not None:
-            child += b"848=complete=must\x01" if self.must_complete else b"848=complete=may\x01"
-        if self.min_qty_lots:
-            child += b"110=%b\x01" % lots_to_wire(self.min_qty_lots, lots_per_unit)
-        if self.max_floor_lots is not None:
-            child += b"111=%b\x01" % lots_to_wire(self.max_floor_lots, lots_per_unit)
-        return child
+        return child + _terms(self, lots_per_unit, version)
+
+
+def _terms(
+    order: "NewOrderSingle | OrderCancelReplaceRequest", lots_per_unit: int, version: Version
+) -> bytes:
+    """What few orders have, after what all have."""
+    body = b""
+    if order.effective_time_ns is not None:
+        body += b"168=%b\x01" % time_to_wire(order.effective_time_ns)
+    if order.expire_time_ns is not None:
+        body += b"126=%b\x01" % time_to_wire(order.expire_time_ns)
+    body += strategy_fields(
+        Strategy(
+            order.target_strategy, order.must_complete, order.participation_nanos, order.strategy_parameters
+        ),
+        version,
+    )
+    if order.min_qty_lots:
+        body += b"110=%b\x01" % lots_to_wire(order.min_qty_lots, lots_per_unit)
+    if order.max_floor_lots is not None:
+        body += b"111=%b\x01" % lots_to_wire(order.max_floor_lots, lots_per_unit)
+    return body + carried(order.parties, order.order_capacity, order.locate_reqd, version)
 
 
 @lru_cache(maxsize=1024)
@@ -158,7 +203,9 @@ def order_body(
     exec_inst: str = "",
     ex_destination: str = "",
 ) -> bytes:
-    """The body of a NewOrderSingle without making one: the hot path of a child order."""
+    """The body of a NewOrderSingle without making one: the hot path of a child order. Every version has these
+    fields; HandlInst(21) is there since FIX 4.2 requires it.
+    """
     if "\x01" in cl_ord_id:
         raise ValueError(f"ClOrdID(11) {cl_ord_id!r} contains the field delimiter")
     return b"11=%b\x01%b54=%d\x0160=%b\x0138=%b\x0140=%b\x01%b59=%b\x01" % (
@@ -187,9 +234,12 @@ class OrderCancelRequest:
     qty_lots: int
     order_id: str = ""
     account: str = ""
+    parties: Parties = ()
 
     @classmethod
-    def parse(cls, message: Message, instruments: Instruments) -> "OrderCancelRequest":
+    def parse(
+        cls, message: Message, instruments: Instruments, version: Version = FIX44
+    ) -> "OrderCancelRequest":
         fields = _ORDER.read(message)
         orig_cl_ord_id = fields.required(tags.ORIG_CL_ORD_ID)
         cl_ord_id = fields.required(tags.CL_ORD_ID)
@@ -203,9 +253,10 @@ class OrderCancelRequest:
             qty_lots=fields.positive_lots(tags.ORDER_QTY, lots_per_unit),
             order_id=fields.text(tags.ORDER_ID),
             account=fields.text(tags.ACCOUNT),
+            parties=read_parties(message, version),
         )
 
-    def body(self, lots_per_unit: int) -> bytes:
+    def body(self, lots_per_unit: int, version: Version = FIX44) -> bytes:
         return joined(
             f"41={self.orig_cl_ord_id}",
             self.order_id and f"37={self.order_id}",
@@ -215,12 +266,15 @@ class OrderCancelRequest:
             b"54=%d" % self.side,
             b"60=" + time_to_wire(self.transact_time_ns),
             b"38=" + lots_to_wire(self.qty_lots, lots_per_unit),
+            *request_parties(self.parties, version),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class OrderCancelReplaceRequest:
-    """The order to be instead of `orig_cl_ord_id`. `qty_lots` is the whole quantity, fills included."""
+    """The order to be instead of `orig_cl_ord_id`. `qty_lots` is the whole quantity, fills included. What
+    follows `exec_inst` is as in NewOrderSingle.
+    """
 
     MSG_TYPE: ClassVar[bytes] = tags.ORDER_CANCEL_REPLACE_REQUEST
 
@@ -236,14 +290,28 @@ class OrderCancelReplaceRequest:
     order_id: str = ""
     account: str = ""
     exec_inst: str = ""
+    effective_time_ns: int | None = None
+    expire_time_ns: int | None = None
+    target_strategy: int | None = None
+    must_complete: bool | None = None
+    min_qty_lots: int = 0
+    max_floor_lots: int | None = None
+    participation_nanos: int | None = None
+    strategy_parameters: tuple[StrategyParameter, ...] = ()
+    parties: Parties = ()
+    order_capacity: str = ""
+    locate_reqd: bool | None = None
 
     @classmethod
-    def parse(cls, message: Message, instruments: Instruments) -> "OrderCancelReplaceRequest":
+    def parse(
+        cls, message: Message, instruments: Instruments, version: Version = FIX44
+    ) -> "OrderCancelReplaceRequest":
         fields = _ORDER.read(message)
         orig_cl_ord_id = fields.required(tags.ORIG_CL_ORD_ID)
         cl_ord_id = fields.required(tags.CL_ORD_ID)
         symbol, lots_per_unit = fields.symbol(instruments)
         ord_type = fields.required_choice(tags.ORD_TYPE, ORD_TYPES)
+        strategy = read_strategy(message, fields, version)
         return cls(
             cl_ord_id=cl_ord_id,
             orig_cl_ord_id=orig_cl_ord_id,
@@ -257,10 +325,21 @@ class OrderCancelReplaceRequest:
             order_id=fields.text(tags.ORDER_ID),
             account=fields.text(tags.ACCOUNT),
             exec_inst=fields.text(tags.EXEC_INST),
+            effective_time_ns=fields.time_ns(tags.EFFECTIVE_TIME),
+            expire_time_ns=fields.time_ns(tags.EXPIRE_TIME),
+            target_strategy=strategy.target,
+            must_complete=strategy.must_complete,
+            min_qty_lots=_part(fields, tags.MIN_QTY, lots_per_unit) or 0,
+            max_floor_lots=_part(fields, tags.MAX_FLOOR, lots_per_unit),
+            participation_nanos=strategy.participation_nanos,
+            strategy_parameters=strategy.parameters,
+            parties=read_parties(message, version),
+            order_capacity=read_capacity(fields, version),
+            locate_reqd=read_locate(fields),
         )
 
-    def body(self, lots_per_unit: int) -> bytes:
-        return joined(
+    def body(self, lots_per_unit: int, version: Version = FIX44) -> bytes:
+        order = joined(
             self.order_id and f"37={self.order_id}",
             f"41={self.orig_cl_ord_id}",
             f"11={self.cl_ord_id}",
@@ -275,6 +354,7 @@ class OrderCancelReplaceRequest:
             b"44=" + nanos_to_wire(self.price_nanos) if self.price_nanos is not None else b"",
             f"59={self.tif.value}",
         )
+        return order + _terms(self, lots_per_unit, version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,9 +369,12 @@ class OrderStatusRequest:
     order_id: str = ""
     ord_status_req_id: str = ""
     account: str = ""
+    parties: Parties = ()
 
     @classmethod
-    def parse(cls, message: Message, instruments: Instruments) -> "OrderStatusRequest":
+    def parse(
+        cls, message: Message, instruments: Instruments, version: Version = FIX44
+    ) -> "OrderStatusRequest":
         fields = _ORDER.read(message)
         return cls(
             cl_ord_id=fields.required(tags.CL_ORD_ID),
@@ -300,14 +383,17 @@ class OrderStatusRequest:
             order_id=fields.text(tags.ORDER_ID),
             ord_status_req_id=fields.text(tags.ORD_STATUS_REQ_ID),
             account=fields.text(tags.ACCOUNT),
+            parties=read_parties(message, version),
         )
 
-    def body(self) -> bytes:
+    def body(self, version: Version = FIX44) -> bytes:
+        req_id = self.ord_status_req_id if version.status_req_id else ""
         return joined(
             self.order_id and f"37={self.order_id}",
             f"11={self.cl_ord_id}",
-            self.ord_status_req_id and f"790={self.ord_status_req_id}",
+            req_id and f"790={req_id}",
             self.account and f"1={self.account}",
             f"55={self.symbol}",
             b"54=%d" % self.side,
+            *request_parties(self.parties, version),
         )

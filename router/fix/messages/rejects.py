@@ -6,6 +6,7 @@ from typing import ClassVar, Final
 from router.fix import tags
 from router.fix.codec import Message
 from router.fix.messages.fields import REQUIRED_TAG_MISSING, FieldError, Layout, joined
+from router.fix.versions import FIX44, Version
 
 _REJECT: Final = Layout(
     text=(tags.REF_MSG_TYPE, tags.BUSINESS_REJECT_REF_ID, tags.TEXT),
@@ -27,7 +28,7 @@ class BusinessMessageReject:
     text: str = ""
 
     @classmethod
-    def parse(cls, message: Message) -> "BusinessMessageReject":
+    def parse(cls, message: Message, version: Version = FIX44) -> "BusinessMessageReject":
         fields = _REJECT.read(message)
         reason = fields.integer(tags.BUSINESS_REJECT_REASON)
         if reason is None:
@@ -40,11 +41,11 @@ class BusinessMessageReject:
             text=fields.text(tags.TEXT),
         )
 
-    def body(self) -> bytes:
+    def body(self, version: Version = FIX44) -> bytes:
         return joined(
             b"45=%d" % self.ref_seq if self.ref_seq is not None else b"",
             f"372={self.ref_msg_type}",
             self.ref_id and f"379={self.ref_id}",
-            b"380=%d" % self.reason,
+            b"380=%d" % version.business_reject_reason(self.reason),
             self.text and f"58={self.text}",
         )

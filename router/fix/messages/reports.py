@@ -1,7 +1,9 @@
 """What comes back about orders: ExecutionReport(8) and OrderCancelReject(9).
 
 Prices and amounts are nanos, quantities lots, times ns. `parse` raises FieldError; `body` gives the fields
-after the header.
+after the header. Values are those of FIX 4.4 whatever the version on the wire: in FIX 4.2 a fill is
+ExecType(150)=1 or 2, and bust, correct and status are ExecTransType(20)=1, 2 and 3 with the order's status in
+150 (FIX 4.2 volume 4, appendix D).
 """
 
 from dataclasses import dataclass
@@ -23,6 +25,16 @@ from router.fix.messages.fields import (
     Layout,
     joined,
 )
+from router.fix.messages.parties import (
+    EXECUTING_FIRM,
+    Parties,
+    Party,
+    capacity_fields,
+    party_fields,
+    read_capacity,
+    read_parties,
+)
+from router.fix.versions import FIX44, Version
 
 
 class ExecType(StrEnum):
@@ -91,7 +103,8 @@ _REPORT: Final = Layout(
         tags.ORDER_ID, tags.CL_ORD_ID, tags.ORIG_CL_ORD_ID, tags.EXEC_ID, tags.EXEC_TYPE, tags.ORD_STATUS,
         tags.ACCOUNT, tags.SYMBOL, tags.SIDE, tags.ORD_TYPE, tags.TIME_IN_FORCE, tags.LAST_MKT, tags.TEXT,
         tags.LAST_LIQUIDITY_IND, tags.EXEC_REF_ID, tags.ORD_STATUS_REQ_ID, tags.MASS_STATUS_REQ_ID,
-        tags.LAST_RPT_REQUESTED, tags.COPY_MSG_INDICATOR, tags.PARTY_ID,
+        tags.LAST_RPT_REQUESTED, tags.COPY_MSG_INDICATOR, tags.EXEC_TRANS_TYPE, tags.ORDER_CAPACITY,
+        tags.RULE_80A,
     ),
     decimal=(
         tags.ORDER_QTY, tags.PRICE, tags.LAST_QTY, tags.LAST_PX, tags.LEAVES_QTY, tags.CUM_QTY, tags.AVG_PX,
@@ -100,6 +113,18 @@ _REPORT: Final = Layout(
     ),
     time=(tags.TRANSACT_TIME,),
 )  # fmt: skip
+# ExecTransType(20) of what is neither new nor a fill, and back
+_TRANS_TYPES: Final = {
+    ExecType.TRADE_CANCEL: b"1",
+    ExecType.TRADE_CORRECT: b"2",
+    ExecType.ORDER_STATUS: b"3",
+}
+_OF_TRANS_TYPE: Final = {b"0": ExecType.NEW, **{code: kind for kind, code in _TRANS_TYPES.items()}}
+_EXEC_TYPES_42: Final = {
+    **{code: kind for code, kind in _EXEC_TYPES.items() if code < b"F"},
+    b"1": ExecType.TRADE,
+    b"2": ExecType.TRADE,
+}
 _CANCEL_REJECT: Final = Layout(
     text=(
         tags.ORDER_ID, tags.CL_ORD_ID, tags.ORIG_CL_ORD_ID, tags.ORD_STATUS, tags.CXL_REJ_RESPONSE_TO,
@@ -118,7 +143,7 @@ class ExecutionReport(NamedTuple):
     trade; `commission_nanos` is absolute (CommType 3), below 0 for a rebate; `transact_time_ns` is 0 where
     not stated. `price_improvement_nanos` is for each unit traded. `last_of_mass` (912) and `tot_reports`
     (911, None where not stated) belong to an answer to OrderMassStatusRequest(AF). `copy` (797) marks a drop
-    copy, `owner` is then whose order it is (PartyRole 1, executing firm).
+    copy; of its `parties` the executing firm (PartyRole 1) is then whose order it is.
     """
 
     order_id: str
@@ -154,18 +179,23 @@ class ExecutionReport(NamedTuple):
     min_qty_lots: int = 0
     price_improvement_nanos: int = 0
     copy: bool = False
-    owner: str = ""
+    parties: Parties = ()
+    order_capacity: str = ""
+
+    @property
+    def owner(self) -> str:
+        """The executing firm among the parties, "" for none."""
+        return next((one.party_id for one in self.parties if one.role == EXECUTING_FIRM), "")
 
     @classmethod
-    def parse(cls, message: Message, instruments: Instruments) -> "ExecutionReport":
+    def parse(cls, message: Message, instruments: Instruments, version: Version = FIX44) -> "ExecutionReport":
         fields = _REPORT.read(message)
         symbol, lots_per_unit = fields.symbol(instruments)
         text, lots, nanos, choice = fields.text, fields.lots, fields.nanos, fields.choice
         return cls(
             fields.required(tags.ORDER_ID),
             fields.required(tags.EXEC_ID),
-            fields.required_choice(tags.EXEC_TYPE, _EXEC_TYPES),
-            fields.required_choice(tags.ORD_STATUS, _STATUSES),
+            *_kind(fields, version),
             symbol,
             fields.required_choice(tags.SIDE, SIDES),
             _stated(fields, tags.LEAVES_QTY, lots_per_unit),
@@ -195,26 +225,30 @@ class ExecutionReport(NamedTuple):
             lots(tags.MIN_QTY, lots_per_unit) or 0,
             nanos(tags.PRICE_IMPROVEMENT) or 0,
             text(tags.COPY_MSG_INDICATOR) == "Y",
-            text(tags.PARTY_ID),
+            read_parties(message, version),
+            read_capacity(fields, version),
         )
 
-    def body(self, lots_per_unit: int) -> bytes:
+    def body(self, lots_per_unit: int, version: Version = FIX44) -> bytes:
         traded = self.last_qty_lots != 0
+        of_mass = version.mass
+        reason, restated = self.ord_rej_reason, self.restatement_reason
+        improvement = self.price_improvement_nanos if version.last_liquidity else 0
+        liquidity = self.last_liquidity if version.last_liquidity else None
         return joined(
             f"37={self.order_id}",
             self.cl_ord_id and f"11={self.cl_ord_id}",
             self.orig_cl_ord_id and f"41={self.orig_cl_ord_id}",
-            self.ord_status_req_id and f"790={self.ord_status_req_id}",
-            self.mass_status_req_id and f"584={self.mass_status_req_id}",
-            b"911=%d" % self.tot_reports if self.tot_reports is not None else b"",
-            b"912=Y" if self.last_of_mass else b"",
-            *owner_fields(self.owner),
+            f"790={self.ord_status_req_id}" if self.ord_status_req_id and version.status_req_id else b"",
+            f"584={self.mass_status_req_id}" if self.mass_status_req_id and of_mass else b"",
+            b"911=%d" % self.tot_reports if self.tot_reports is not None and of_mass else b"",
+            b"912=Y" if self.last_of_mass and of_mass else b"",
+            *party_fields(self.parties, version),
             f"17={self.exec_id}",
             self.exec_ref_id and f"19={self.exec_ref_id}",
-            f"150={self.exec_type.value}",
-            f"39={self.ord_status.value}",
-            b"103=%d" % self.ord_rej_reason if self.ord_rej_reason is not None else b"",
-            b"378=%d" % self.restatement_reason if self.restatement_reason is not None else b"",
+            *_kind_fields(self.exec_type, self.ord_status, version),
+            b"103=%d" % version.ord_rej_reason(reason) if reason is not None else b"",
+            b"378=%d" % version.restatement_reason(restated) if restated is not None else b"",
             self.account and f"1={self.account}",
             f"55={self.symbol}",
             b"54=%d" % self.side,
@@ -233,15 +267,45 @@ class ExecutionReport(NamedTuple):
             b"13=3" if self.commission_nanos else b"",
             b"110=" + lots_to_wire(self.min_qty_lots, lots_per_unit) if self.min_qty_lots else b"",
             self.text and f"58={self.text}",
-            b"639=" + nanos_to_wire(self.price_improvement_nanos) if self.price_improvement_nanos else b"",
-            b"851=%d" % self.last_liquidity if self.last_liquidity is not None else b"",
-            b"797=Y" if self.copy else b"",
+            b"639=" + nanos_to_wire(improvement) if improvement else b"",
+            b"851=%d" % liquidity if liquidity is not None else b"",
+            *capacity_fields(self.order_capacity, version),
+            b"797=Y" if self.copy and version.parties else b"",
         )
 
 
-def owner_fields(owner: str) -> tuple[str, ...]:
-    """The Parties of a drop copy: whose order it is, by its CompID at the venue; none for ""."""
-    return ("453=1", f"448={owner}", "447=D", "452=1") if owner else ()
+def copy_fields(owner: str, version: Version) -> tuple[str, ...]:
+    """What a drop copy has besides the report: whose order it is, by its CompID at the venue, and that it is
+    a copy. FIX 4.2 has ExecBroker(76) for the one, and nothing for the other.
+    """
+    return (*party_fields((Party(owner),), version), *(("797=Y",) if version.parties else ()))
+
+
+def _kind(fields: Fields, version: Version) -> tuple[ExecType, OrdStatus]:
+    status = fields.required_choice(tags.ORD_STATUS, _STATUSES)
+    if not version.exec_trans_type:
+        return fields.required_choice(tags.EXEC_TYPE, _EXEC_TYPES), status
+    kind = fields.required_choice(tags.EXEC_TRANS_TYPE, _OF_TRANS_TYPE)
+    if kind is ExecType.NEW:
+        kind = fields.required_choice(tags.EXEC_TYPE, _EXEC_TYPES_42)
+    if kind is ExecType.REPLACED and status is OrdStatus.REPLACED:
+        status = OrdStatus.NEW
+    return kind, status
+
+
+def _kind_fields(exec_type: ExecType, status: OrdStatus, version: Version) -> tuple[bytes, ...]:
+    """ExecTransType(20) where there is one, ExecType(150) and OrdStatus(39)."""
+    wire = status.value.encode()
+    if not version.exec_trans_type:
+        return b"150=" + exec_type.value.encode(), b"39=" + wire
+    trans_type = _TRANS_TYPES.get(exec_type)
+    if trans_type is not None:
+        return b"20=" + trans_type, b"150=" + wire, b"39=" + wire
+    if exec_type is ExecType.TRADE:
+        return b"20=0", b"150=2" if status is OrdStatus.FILLED else b"150=1", b"39=" + wire
+    if exec_type is ExecType.REPLACED and status is OrdStatus.NEW:
+        wire = b"5"  # a status of its own until FIX 4.3
+    return b"20=0", b"150=" + exec_type.value.encode(), b"39=" + wire
 
 
 def _stated(fields: Fields, tag: int, lots_per_unit: int) -> int:
@@ -273,7 +337,7 @@ class OrderCancelReject:
     text: str = ""
 
     @classmethod
-    def parse(cls, message: Message) -> "OrderCancelReject":
+    def parse(cls, message: Message, version: Version = FIX44) -> "OrderCancelReject":
         fields = _CANCEL_REJECT.read(message)
         return cls(
             cl_ord_id=fields.required(tags.CL_ORD_ID),
@@ -287,7 +351,8 @@ class OrderCancelReject:
             text=fields.text(tags.TEXT),
         )
 
-    def body(self) -> bytes:
+    def body(self, version: Version = FIX44) -> bytes:
+        reason = self.cxl_rej_reason
         return joined(
             f"37={self.order_id}",
             f"11={self.cl_ord_id}",
@@ -296,6 +361,6 @@ class OrderCancelReject:
             self.account and f"1={self.account}",
             b"60=" + time_to_wire(self.transact_time_ns) if self.transact_time_ns else b"",
             f"434={self.response_to.value}",
-            b"102=%d" % self.cxl_rej_reason if self.cxl_rej_reason is not None else b"",
+            b"102=%d" % version.cxl_rej_reason(reason) if reason is not None else b"",
             self.text and f"58={self.text}",
         )

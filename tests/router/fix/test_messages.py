@@ -27,6 +27,8 @@ from router.fix.messages import (
     build_incremental,
     build_snapshot,
 )
+from router.fix.messages.parties import Party
+from router.fix.messages.strategies import StrategyParameter
 from router.fix.tags import name_of
 from router.fix.warm import warm
 
@@ -40,6 +42,10 @@ MAYBE = st.just("") | IDS
 QTY = st.integers(1, 10**17)
 NANOS = st.integers(1, 10**17)
 TIMES = st.integers(1, 4 * 10**9).map(lambda millis: millis * 1_000_000)
+
+
+PARTIES = st.lists(st.builds(Party, IDS, st.integers(1, 122), st.sampled_from("BCDG")), max_size=3).map(tuple)
+PARAMETERS = st.lists(st.builds(StrategyParameter, IDS, IDS, st.integers(1, 29)), max_size=3).map(tuple)
 
 
 def message(kind: bytes, body: bytes) -> Message:
@@ -116,7 +122,7 @@ def test_new_order_single_as_wire_text() -> None:
         last_mkt=MAYBE,
         transact_time_ns=TIMES,
         last_liquidity=st.none() | st.sampled_from(LastLiquidity),
-        ord_rej_reason=st.none() | st.integers(0, 99),
+        ord_rej_reason=st.none() | st.sampled_from([*range(9), 99]),
         commission_nanos=st.integers(-(10**15), 10**15),
         text=MAYBE,
         exec_ref_id=MAYBE,
@@ -124,11 +130,12 @@ def test_new_order_single_as_wire_text() -> None:
         mass_status_req_id=MAYBE,
         tot_reports=st.none() | st.integers(0, 10**6),
         last_of_mass=st.booleans(),
-        restatement_reason=st.none() | st.integers(0, 99),
+        restatement_reason=st.none() | st.sampled_from([*range(6), 99]),
         min_qty_lots=st.just(0) | QTY,
         price_improvement_nanos=st.integers(-(10**15), 10**15),
         copy=st.booleans(),
-        owner=MAYBE,
+        parties=PARTIES,
+        order_capacity=st.just("") | st.sampled_from("AGIPRW"),
     )
 )
 def test_execution_report(report: ExecutionReport) -> None:
@@ -162,7 +169,7 @@ def test_requests_about_orders(
     assert OrderStatusRequest.parse(message(b"H", status.body()), INSTRUMENTS) == status
 
 
-@given(IDS, IDS, MAYBE, st.none() | st.integers(0, 99), st.sampled_from(CxlRejResponseTo), TIMES)
+@given(IDS, IDS, MAYBE, st.none() | st.integers(0, 6), st.sampled_from(CxlRejResponseTo), TIMES)
 def test_rejects(
     new: str, old: str, text: str, reason: int | None, to: CxlRejResponseTo, time_ns: int
 ) -> None:

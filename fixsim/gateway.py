@@ -10,7 +10,8 @@ A drop copy session gets every execution report of the clients that it copies, a
 CopyMsgIndicator(797)=Y and the client as the executing firm among the Parties (448, 452=1). It is owed copies
 as the client is owed reports, and may send nothing.
 
-A connection is any hashable; its owner hands over what `writes` and `hangups` hold after each call.
+A connection is any hashable; its owner hands over what `writes` and `hangups` hold after each call. While a
+fault script has to do with the wire, what comes and goes passes through fixsim/wire.py.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from fixsim.exchange import Exchange, Out, Request
+from fixsim.faults import Passage
 from fixsim.settings import Client, Settings, Venue
 from fixsim.status import Asked
+from fixsim.wire import Ends, Way, Wire
 from router.fix import events, tags
 from router.fix.codec import Garbled, Message, encode
 from router.fix.messages import (
@@ -41,8 +44,9 @@ from router.fix.messages import (
 )
 from router.fix.messages.fields import CONDITIONALLY_REQUIRED_MISSING, REQUIRED_TAG_MISSING, joined
 from router.fix.messages.rejects import UNSUPPORTED_MESSAGE_TYPE
-from router.fix.messages.reports import owner_fields
+from router.fix.messages.reports import copy_fields
 from router.fix.session import Session, SessionConfig, State
+from router.fix.versions import FIX44
 
 OrderType = type[Request]
 AskedType = type[Asked]
@@ -106,6 +110,8 @@ class Gateway:
         }
         self._venue_rank = {venue.name: index for index, venue in enumerate(settings.venue)}
         self._conns: dict[Hashable, tuple[str, Door | None]] = {}
+        self.wire = Wire(exchange.sabotage, settings.session.max_output_bytes)
+        self._carrying = False
 
     # -- connections ------------------------------------------------------------------------------
 
@@ -125,6 +131,15 @@ class Gateway:
 
     def received(self, conn: Hashable, message: Message | Garbled, now_ns: int) -> None:
         """A message of a connection, in its order."""
+        if not self.wire.at_work:
+            self._arrived(conn, message, now_ns)
+        elif conn in self._conns:
+            passage = self._passage(conn, "in", message)
+            seq = message.seq if isinstance(message, Message) else 0
+            self.wire.carry(conn, passage, "in", message, seq, now_ns)
+            self._carry(now_ns)
+
+    def _arrived(self, conn: Hashable, message: Message | Garbled, now_ns: int) -> None:
         known = self._conns.get(conn)
         if known is None:
             return  # it was hung up
@@ -139,7 +154,16 @@ class Gateway:
             self._handle(door, door.session.garbled(message, now_ns), now_ns)
 
     def closed(self, conn: Hashable, now_ns: int) -> None:
-        """A connection is gone."""
+        """The peer has closed a connection, or it is gone."""
+        _, door = self._conns.get(conn, ("", None))
+        if not self.wire.at_work or door is None:
+            self._ended(conn, now_ns)
+        else:
+            self.wire.close(conn, self._passage(conn, "in"), "in", now_ns)
+            self._carry(now_ns)
+
+    def _ended(self, conn: Hashable, now_ns: int) -> None:
+        self.wire.forget(conn)
         _, door = self._conns.pop(conn, ("", None))
         if door is not None:
             door.conn = None
@@ -182,11 +206,12 @@ class Gateway:
     def deadline_ns(self) -> int | None:
         """When the exchange or a session next does something of itself."""
         due = [door.session.deadline_ns() for door in self._doors.values()]
-        due.append(self.exchange.deadline_ns())
+        due += [self.exchange.deadline_ns(), self.wire.deadline_ns()]
         return min((at_ns for at_ns in due if at_ns is not None), default=None)
 
     def advance(self, now_ns: int) -> None:
         """Everything due up to `now_ns`."""
+        self._carry(now_ns)
         for out in self.exchange.advance(now_ns):
             self._send(out, now_ns)
         for door in self._doors.values():
@@ -208,7 +233,7 @@ class Gateway:
                     self._app(door, event.message, now_ns)
                 case events.Send():
                     if door.conn is not None:
-                        self.writes.append((door.conn, event.raw))
+                        self._write(door, event.msg_type, event.seq, event.raw, now_ns)
                 case events.LoggedOn():
                     self._pay(door, now_ns)
                 case events.LoggedOut():
@@ -218,8 +243,7 @@ class Gateway:
                         self.exchange.cancel_all(door.venue, door.client.comp_id, text, now_ns)
                 case events.Disconnect():
                     if door.conn is not None:
-                        self.hangups.append(door.conn)
-                        self._conns.pop(door.conn, None)
+                        self._hang_up(door, door.conn, now_ns)
                         door.conn = None
                     self._handle(door, door.session.disconnected(now_ns), now_ns)
                     self._pay(door, now_ns)
@@ -273,13 +297,13 @@ class Gateway:
         self._put(self._doors[out.venue, out.to], out.msg_type, out.body, now_ns)
         if out.msg_type == tags.EXECUTION_REPORT:
             for drop in self._copied[out.venue, out.to]:
-                self._put(drop, out.msg_type, out.body + joined(*owner_fields(out.to), "797=Y"), now_ns)
+                self._put(drop, out.msg_type, out.body + joined(*copy_fields(out.to, FIX44)), now_ns)
 
     def _put(self, door: Door, msg_type: bytes, body: bytes, now_ns: int) -> None:
         session = door.session
         if session.is_logged_on and not door.owed:
             if door.conn is not None:
-                self.writes.append((door.conn, session.encode(msg_type, body, now_ns)))
+                self._encode(door, msg_type, body, now_ns)
         elif msg_type in RESENT:
             door.owed.append((msg_type, body))
             self._pay(door, now_ns)
@@ -290,7 +314,7 @@ class Gateway:
         while door.owed:
             if session.is_logged_on and door.conn is not None:
                 msg_type, body = door.owed.popleft()
-                self.writes.append((door.conn, session.encode(msg_type, body, now_ns)))
+                self._encode(door, msg_type, body, now_ns)
             elif session.state is State.DISCONNECTED:
                 msg_type, body = door.owed.popleft()
                 config = session.config
@@ -299,6 +323,64 @@ class Gateway:
                 session.restore_sent(encode(begin, msg_type, session.next_out, sender, target, now_ns, body))
             else:
                 return
+
+    def _encode(self, door: Door, msg_type: bytes, body: bytes, now_ns: int) -> None:
+        seq = door.session.next_out
+        self._write(door, msg_type, seq, door.session.encode(msg_type, body, now_ns), now_ns)
+
+    # -- the wire ---------------------------------------------------------------------------------
+
+    def _write(self, door: Door, msg_type: bytes, seq: int, raw: bytes, now_ns: int) -> None:
+        """A message of a session, for the connection that it has."""
+        conn = door.conn
+        if not self.wire.at_work:
+            self.writes.append((conn, raw))
+            return
+        passage = Passage(door.venue, door.client.comp_id, "out", msg_type.decode("latin-1"))
+        self.wire.carry(conn, passage, "out", raw, seq, now_ns)
+        self._carry(now_ns)
+
+    def _hang_up(self, door: Door, conn: Hashable, now_ns: int) -> None:
+        self._conns.pop(conn, None)
+        if self.wire.at_work:
+            self.wire.close(conn, Passage(door.venue, door.client.comp_id, "out", ""), "out", now_ns)
+            self._carry(now_ns)
+        else:
+            self.hangups.append(conn)
+
+    def _passage(self, conn: Hashable, way: Way, message: Message | Garbled | None = None) -> Passage:
+        """Whose message it is: the session's, or before there is one that of the CompID that it states."""
+        venue, door = self._conns[conn]
+        msg_type = client = ""
+        if isinstance(message, Message):
+            msg_type, client = message.msg_type.decode("latin-1"), _text(message, tags.SENDER_COMP_ID)
+        return Passage(venue, client if door is None else door.client.comp_id, way, msg_type)
+
+    def _carry(self, now_ns: int) -> None:
+        """Hand over what has come through by now. What that causes sets out behind it."""
+        if self._carrying:
+            return
+        self._carrying = True
+        while (arrival := self.wire.take(now_ns)) is not None:
+            conn, item = arrival.conn, arrival.item
+            _, door = self._conns.get(conn, ("", None))
+            if isinstance(item, bytes):
+                self.writes.append((conn, item))
+                if door is not None:
+                    door.session.next_out += arrival.skipped
+            elif not isinstance(item, Ends):
+                self._arrived(conn, item, now_ns)
+                _, door = self._conns.get(conn, ("", None))
+                if door is not None and arrival.skipped:
+                    door.session.next_in = max(1, door.session.next_in - arrival.skipped)
+            elif item is Ends.CLOSED and arrival.way == "out":
+                self.wire.forget(conn)
+                self.hangups.append(conn)
+            else:
+                if item is Ends.BROKEN:
+                    self.hangups.append(conn)
+                self._ended(conn, now_ns)
+        self._carrying = False
 
 
 def _config(settings: Settings, venue: Venue, client: Client) -> SessionConfig:

@@ -173,6 +173,7 @@ class Held:
         self._flush()
 
     def _flush(self) -> None:
+        self._gateway.wire.pauses.clear()  # bytes that were sent must come
         for link in self._venues.flush():
             self._forget(link)
 

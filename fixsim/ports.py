@@ -66,6 +66,17 @@ class Venues:
             gateway.hangups.clear()
         return hung_up
 
+    def pause(self) -> None:
+        """Read no more, for now, from connections with too much under way on a slow wire; or again.
+
+        In lock-step nobody does: there bytes that were sent must come, and the wire alone is slow.
+        """
+        pauses = self.gateway.wire.pauses
+        for link, paused in pauses:
+            assert isinstance(link, Link)
+            link.read(on=not paused)
+        pauses.clear()
+
     def close(self) -> None:
         for listener in self._listeners:
             listener.close()

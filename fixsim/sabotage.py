@@ -2,7 +2,8 @@
 
 Pure, and deterministic: the scripts' durations are market time since they were put to work, turned into the
 driver's clock here; what they draw comes from their own seeds. The exchange asks at each request, report and
-batch of market data, and calls `happen` at `deadline_ns`. Whatever strikes has its line in the record
+batch of market data, the wire (fixsim/wire.py) at each message, and the exchange calls `happen` at
+`deadline_ns`. Whatever strikes has its line in the record
 ("fault"), so that a run explains itself. Several scripts work side by side, in the order they came.
 
 A delayed request or report keeps its place on its session: what is behind it waits. Status requests (H, AF)
@@ -16,8 +17,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fixsim import unasked
-from fixsim.faults import Act, Fate, Faults, Meeting, Script
-from fixsim.faults.script import Do
+from fixsim.faults import NEVER_NS, Act, Fate, Faults, Meeting, Passage, Script, WireFate
+from fixsim.faults.script import WIRE, Do
 from fixsim.latency import Path
 from fixsim.listing import Pace
 from fixsim.matching import Phase
@@ -73,6 +74,8 @@ class Sabotage:
         self._scripts: list[_AtWork] = []
         self._waiting: dict[tuple[str, str], _Waiting] = {}
         """By venue and client; one at a time."""
+        self.wired = False
+        """Whether any script has something to do with the wire."""
 
     def inject(self, script: Script, now_ns: int, name: str) -> None:
         """Put a script to work. ValueError if it names what is not here, or there are too many at work."""
@@ -81,6 +84,7 @@ class Sabotage:
         self._refuse_unknown(script, name)
         market_ns = self._pace.market_ns(now_ns)
         self._scripts.append(_AtWork(name, market_ns, Faults(script, market_ns), {}))
+        self.wired = self.wired or any(fault.do in WIRE for fault in script.fault)
 
     def _refuse_unknown(self, script: Script, name: str) -> None:
         venues = self._exchange.venues
@@ -91,10 +95,12 @@ class Sabotage:
             for field, value, known in (
                 ("symbol", orders.symbol, set(self._exchange.listings)),
                 ("client", orders.client, clients),
+                ("client", fault.wire.client, clients),
             ):
                 if value is not None and value not in known:
+                    part = "orders" if fault.do not in WIRE else "wire"
                     rule = f"must be one of {', '.join(sorted(known))}"
-                    raise ValueError(f"{where}.orders.{field} = {value!r}: {rule}")
+                    raise ValueError(f"{where}.{part}.{field} = {value!r}: {rule}")
             if fault.do in LIT_ONLY and fault.venue and venues[fault.venue].settings.kind == "dark":
                 raise ValueError(f'{where}.venue = {fault.venue!r}: it is dark, do = "{fault.do}" needs lit')
 
@@ -173,6 +179,42 @@ class Sabotage:
         ends = [end for one in self._scripts if (end := one.faults.stale_until(venue, market_ns)) is not None]
         return max(0, self._pace.wall_ns(max(ends)) - at_ns) if ends else 0
 
+    def carried(self, met: Passage, seq: int, now_ns: int, *, passing: bool) -> WireFate:
+        """What becomes of a message on the wire, number `seq` of its way; durations by the driver's clock.
+
+        Not `passing`: another of its way waits for it to pass.
+        """
+        market_ns, total = self._pace.market_ns(now_ns), WireFate()
+        for one in self._scripts:
+            fate = one.faults.carried(met, market_ns, passing=passing and total.passed_ns is None)
+            self._tell(one, met.venue, now_ns, met.client, "", f"35={met.msg_type} 34={seq} {met.way}")
+            total = WireFate(
+                total.delay_ns + self._pace.lasts_ns(fate.delay_ns),
+                fate.lost,
+                fate.cut,
+                self._later(total.again_ns, fate.again_ns),
+                self._later(total.passed_ns, fate.passed_ns),
+                total.skipped + fate.skipped,
+            )
+            if fate.lost or fate.cut:
+                break
+        return total
+
+    def dead_until(self, met: Passage, now_ns: int) -> int | None:
+        """Until when nothing arrives of one way of a session, by the driver's clock; None: it does."""
+        market_ns = self._pace.market_ns(now_ns)
+        ends = [end for one in self._scripts if (end := one.faults.dead_until(met, market_ns)) is not None]
+        if not ends:
+            return None
+        return NEVER_NS if max(ends) == NEVER_NS else self._pace.wall_ns(max(ends))
+
+    def takes_ns(self, met: Passage, size: int, now_ns: int) -> int:
+        """How long so many bytes of one way of a session are being read, by the driver's clock."""
+        market_ns = self._pace.market_ns(now_ns)
+        rates = [one.faults.bytes_per_s(met, market_ns) for one in self._scripts]
+        slowest = min((rate for rate in rates if rate is not None), default=None)
+        return 0 if slowest is None else self._pace.lasts_ns(size * 1_000_000_000 // slowest)
+
     # -- what happens of itself -------------------------------------------------------------------
 
     def deadline_ns(self) -> int | None:
@@ -202,7 +244,7 @@ class Sabotage:
                     self._phase(one, act, venue, at_ns)
                 case Do.CROSSED:
                     self._cross(one, act, name, at_ns)
-                case Do.STALE:
+                case Do.STALE | Do.HALF_OPEN | Do.SLOW_READER:
                     self._note(one, act.number, name, at_ns, text="ends" if act.over else "begins")
                 case Do.CANCEL | Do.RESTATE:
                     for order in venue.open_orders():

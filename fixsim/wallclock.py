@@ -50,6 +50,7 @@ class WallClock:
         now_ns = self._clock.now_ns()
         self._gateway.advance(now_ns)
         self._venues.flush()
+        self._venues.pause()
         if self._timer is not None:
             self._timer.cancel()
         if now_ns >= self._gateway.exchange.end_ns:

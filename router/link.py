@@ -10,6 +10,8 @@ new orders); over `cap_bytes` it is aborted. The framer bounds what waits to be 
 """
 
 import asyncio
+import errno
+import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 SOFT_BYTES = 256 << 10
 CAP_BYTES = 8 << 20
 READ_BYTES = 64 << 10
+DIAL_S = 10.0  # an address that answers nothing must not keep the next one waiting
+HANDSHAKE_S = 5.0
 CLOSE_S = 2.0  # a peer that does not read what waits for it at a close is cut off
 
 
@@ -47,19 +51,24 @@ class Link(asyncio.BufferedProtocol):
         framer: "Framer",
         name: str = "",
         dialled: bool = False,
+        refusal: Callable[[asyncio.BaseTransport], str] | None = None,
         soft_bytes: int = SOFT_BYTES,
         cap_bytes: int = CAP_BYTES,
     ) -> None:
+        """`refusal` looks at a connection before the owner hears of it, and says why it is not taken, or ""."""
         self.owner = owner
         self.framer = framer
         self.name = name
         self.dialled = dialled
         self.up = False
         self.blocked = False
+        self.refused = ""
+        """Why the connection was not taken; the owner never hears of it."""
         self.ports = (0, 0)
         """(local, remote) TCP ports."""
         self.received_bytes = 0
         self.sent_bytes = 0
+        self._refusal = refusal
         self._soft_bytes = soft_bytes
         self._cap_bytes = cap_bytes
         self._down_reason = ""
@@ -88,6 +97,11 @@ class Link(asyncio.BufferedProtocol):
     def abort(self, reason: str = "aborted by us") -> None:
         """Disconnect now; what waits unsent is lost."""
         self._end(reason, abort=True)
+
+    def read(self, on: bool) -> None:
+        """Not `on`: what comes stays with the system, and the peer feels it when its buffers are full."""
+        if self._transport is not None and self.up:
+            (self._transport.resume_reading if on else self._transport.pause_reading)()
 
     def hold(self) -> None:
         """Lock-step: from now on bytes that come in reach the framer only by `release`."""
@@ -118,6 +132,10 @@ class Link(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        if self._refusal is not None and (why := self._refusal(transport)):
+            self.refused = why
+            self._transport.abort()
+            return
         self.ports = (_port(transport, "sockname"), _port(transport, "peername"))
         self.name = self.name or f"{self.ports[0]}-{self.ports[1]}"
         self._transport.set_write_buffer_limits(high=self._soft_bytes, low=self._soft_bytes // 4)
@@ -127,6 +145,8 @@ class Link(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.up = False
         self._transport = None
+        if self.refused:
+            return
         reason = self._down_reason or (f"connection lost: {exc}" if exc else "closed by the peer")
         self.owner.link_down(self, reason)
 
@@ -172,11 +192,17 @@ class Listener(Protocol):
 class Network(Protocol):
     """Where connections come from, so that a simulation can stand in for TCP."""
 
-    async def serve(self, host: str, port: int, factory: LinkFactory) -> Listener:
+    async def serve(
+        self, host: str, port: int, factory: LinkFactory, tls: ssl.SSLContext | None = None
+    ) -> Listener:
         """Accept connections, each with a link of its own. OSError if the port is in use."""
 
-    async def dial(self, host: str, port: int, factory: LinkFactory) -> Link:
-        """Connect; `link_up` has been called when this returns. OSError if nobody answers."""
+    async def dial(
+        self, host: str, port: int, factory: LinkFactory, tls: ssl.SSLContext | None = None, server_name: str = ""
+    ) -> Link:
+        """Connect; `link_up` has been called when this returns. OSError if nobody answers, or who answers is
+        not taken.
+        """
 
 
 class _TcpListener:
@@ -194,35 +220,28 @@ class _TcpListener:
 class TcpNetwork:
     """The real one. asyncio (and uvloop) set TCP_NODELAY on every TCP connection; a test holds them to it."""
 
-    async def serve(self, host: str, port: int, factory: LinkFactory) -> Listener:
-        return _TcpListener(await asyncio.get_running_loop().create_server(factory, host, port))
+    async def serve(
+        self, host: str, port: int, factory: LinkFactory, tls: ssl.SSLContext | None = None
+    ) -> Listener:
+        patience = None if tls is None else HANDSHAKE_S
+        loop = asyncio.get_running_loop()
+        return _TcpListener(
+            await loop.create_server(factory, host, port, ssl=tls, ssl_handshake_timeout=patience)
+        )
 
-    async def dial(self, host: str, port: int, factory: LinkFactory) -> Link:
-        _, link = await asyncio.get_running_loop().create_connection(factory, host, port)
+    async def dial(
+        self, host: str, port: int, factory: LinkFactory, tls: ssl.SSLContext | None = None, server_name: str = ""
+    ) -> Link:
+        patience = None if tls is None else HANDSHAKE_S
+        loop = asyncio.get_running_loop()
+        connecting = loop.create_connection(
+            factory, host, port, ssl=tls, server_hostname=server_name or None, ssl_handshake_timeout=patience
+        )
+        async with asyncio.timeout(DIAL_S):
+            _, link = await connecting
+        if link.refused:
+            raise ConnectionRefusedError(errno.ECONNREFUSED, link.refused)
         return link
-
-
-class Backoff:
-    """How long to wait before dialling again: doubles to a cap, less a random part so that a crowd spreads
-    out.
-    """
-
-    def __init__(self, first_ns: int, cap_ns: int, random: Callable[[], float]) -> None:
-        """`random` gives floats in [0, 1), and is injected."""
-        self._first_ns = first_ns
-        self._cap_ns = cap_ns
-        self._random = random
-        self._next_ns = first_ns
-
-    def next_delay_ns(self) -> int:
-        """The delay before the next attempt: between half of the current step and the whole of it."""
-        step_ns = self._next_ns
-        self._next_ns = min(step_ns * 2, self._cap_ns)
-        return step_ns // 2 + int(self._random() * (step_ns - step_ns // 2))
-
-    def reset(self) -> None:
-        """A session is up: begin again from the first step."""
-        self._next_ns = self._first_ns
 
 
 def _port(transport: asyncio.BaseTransport, end: str) -> int:

@@ -1,4 +1,5 @@
-"""What a script does, as the market runs: asked at each request, report and batch of market data.
+"""What a script does, as the market runs: asked at each request, report, batch of market data, and message
+on the wire.
 
 Pure: time is market time since the start, passed in. Each fault draws from a stream of its own, so that one
 fault more or less leaves the others' draws alone. Where several faults meet one thing, the first of the file
@@ -7,11 +8,14 @@ that loses or refuses it decides; delays add up. Each of them has then struck, a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from fixsim.chance import Chance
-from fixsim.faults.script import MOMENTS, REPORTS, REQUESTS, Do, Fault, Script
+from fixsim.faults.script import CARRIED, MOMENTS, REPORTS, REQUESTS, Do, Fault, Script
+
+NEVER_NS: Final = 2**63 - 1
 
 
 class Meeting(NamedTuple):
@@ -39,6 +43,32 @@ class Fate(NamedTuple):
     """A copy leaves so much later."""
     passed_ns: int | None = None
     """It waits until the next report to its client has left, at most so long."""
+
+
+class Passage(NamedTuple):
+    """A message on the wire between a venue's session and its peer."""
+
+    venue: str
+    client: str
+    way: str
+    """in: towards the venue; out."""
+    msg_type: str
+    """"" for bytes that are no message."""
+
+
+class WireFate(NamedTuple):
+    """What becomes of a message on the wire."""
+
+    delay_ns: int = 0
+    lost: bool = False
+    cut: bool = False
+    """Half of it arrives, and the connection is gone."""
+    again_ns: int | None = None
+    """The same bytes arrive again, so much later."""
+    passed_ns: int | None = None
+    """It waits until the next message of its way has arrived, at most so long."""
+    skipped: int = 0
+    """MsgSeqNums that the session skips (out) or forgets (in) when it has passed."""
 
 
 class Act(NamedTuple):
@@ -86,7 +116,7 @@ class Faults:
     def _schedule(self) -> list[tuple[int, Act]]:
         acts = []
         for number, fault in enumerate(self.script.fault):
-            if fault.do in REQUESTS or fault.do in REPORTS:
+            if fault.do in (*REQUESTS, *REPORTS, *CARRIED):
                 continue
             acts.append((self._start_ns + fault.from_ns, Act(fault.do, fault.venue, fault, number, False)))
             if fault.do not in MOMENTS and fault.until_ns is not None:
@@ -120,7 +150,7 @@ class Faults:
     def request(self, met: Meeting, now_ns: int) -> Fate:
         """A request has arrived at a venue."""
         delay_ns = 0
-        for state in self._at(met, now_ns, REQUESTS):
+        for state in self._at(now_ns, REQUESTS, lambda fault: _meets(fault, met)):
             fault = state.fault
             if fault.do is Do.LOSE:
                 return Fate(delay_ns, lost=True)
@@ -135,7 +165,7 @@ class Faults:
         """
         fate = Fate()
         kinds = REPORTS if passing else tuple(kind for kind in REPORTS if kind is not Do.REORDER)
-        for state in self._at(met, now_ns, kinds):
+        for state in self._at(now_ns, kinds, lambda fault: _meets(fault, met)):
             fault = state.fault
             if fault.do is Do.LOSE_REPORTS:
                 return Fate(fate.delay_ns, lost=True)
@@ -158,6 +188,46 @@ class Faults:
         ]  # fmt: skip
         return max(ends, default=None)
 
+    def carried(self, met: Passage, now_ns: int, *, passing: bool = True) -> WireFate:
+        """A message sets out on the wire. Not `passing`: another of its way waits to be passed by it."""
+        fate = WireFate()
+        kinds = CARRIED if passing else tuple(kind for kind in CARRIED if kind is not Do.WIRE_REORDER)
+        for state in self._at(now_ns, kinds, lambda fault: _touches(fault, met)):
+            match state.fault.do:
+                case Do.WIRE_DROP:
+                    return fate._replace(lost=True)
+                case Do.CUT:
+                    return fate._replace(cut=True)
+                case Do.SEQUENCE_GAP:
+                    fate = fate._replace(skipped=fate.skipped + (state.fault.numbers or 0))
+                case Do.WIRE_DELAY:
+                    fate = fate._replace(delay_ns=fate.delay_ns + _drawn(state))
+                case Do.WIRE_DUPLICATE:
+                    fate = fate._replace(again_ns=_drawn(state))
+                case _:
+                    fate = fate._replace(passed_ns=_drawn(state))
+        return fate
+
+    def dead_until(self, met: Passage, now_ns: int) -> int | None:
+        """Until when nothing arrives of one way of a session (half-open); None: it does."""
+        ends = [
+            NEVER_NS if fault.until_ns is None else self._start_ns + fault.until_ns
+            for fault in self._lasting(Do.HALF_OPEN, met, now_ns)
+        ]
+        return max(ends, default=None)
+
+    def bytes_per_s(self, met: Passage, now_ns: int) -> int | None:
+        """How fast one way of a session is read (slow-reader); None: as it comes."""
+        rates = [fault.bytes_per_s for fault in self._lasting(Do.SLOW_READER, met, now_ns)]
+        return min((rate for rate in rates if rate is not None), default=None)
+
+    def _lasting(self, do: Do, met: Passage, now_ns: int) -> list[Fault]:
+        since_ns = now_ns - self._start_ns
+        return [
+            fault for fault in self.script.fault
+            if fault.do is do and _open(fault, since_ns) and _touches(fault, met)
+        ]  # fmt: skip
+
     def take_struck(self) -> list[int]:
         """The faults that have struck since the last call, by their number in the file."""
         struck, self._struck = self._struck, []
@@ -167,12 +237,12 @@ class Faults:
         """How often each fault has struck; 0 for those of a venue."""
         return [state.times for state in self._states]
 
-    def _at(self, met: Meeting, now_ns: int, kinds: tuple[Do, ...]) -> list[_State]:
+    def _at(self, now_ns: int, kinds: tuple[Do, ...], meets: Callable[[Fault], bool]) -> list[_State]:
         since_ns = now_ns - self._start_ns
         found = [
             state
             for state in self._states
-            if state.fault.do in kinds and _open(state.fault, since_ns) and _meets(state.fault, met)
+            if state.fault.do in kinds and _open(state.fault, since_ns) and meets(state.fault)
             and state.strikes()
         ]  # fmt: skip
         self._struck += [state.number for state in found]
@@ -199,6 +269,16 @@ def _meets(fault: Fault, met: Meeting) -> bool:
     if orders.at_least_lots is not None and met.qty_lots < orders.at_least_lots:
         return False
     return orders.at_most_lots is None or met.qty_lots <= orders.at_most_lots
+
+
+def _touches(fault: Fault, met: Passage) -> bool:
+    wire = fault.wire
+    return (
+        fault.venue in (None, met.venue)
+        and wire.client in (None, met.client)
+        and wire.way in (None, met.way)
+        and (wire.types is None or met.msg_type in wire.types)
+    )
 
 
 def _drawn(state: _State) -> int:

@@ -12,6 +12,10 @@
     by = ["50ms", "900ms"]        # a duration, or two to draw between
     orders = { side = "buy", at_least_lots = 1000, client = "SLUICE-OE" }
 
+    [[fault]]
+    do = "wire-drop"              # a message is lost between the session and its peer
+    wire = { way = "out", types = ["8"], client = "SLUICE-OE" }
+
 `describe` gives the script back in plain words. A fault that cannot be is refused with file, field, value
 and rule.
 """
@@ -51,13 +55,26 @@ class Do(StrEnum):
     BUST = "bust"  # of fills made so far
     CORRECT = "correct"  # the price of fills made so far
     RESTATE = "restate"  # orders that rest, to a smaller quantity
+    WIRE_DELAY = "wire-delay"  # a message is under way for longer, and what is behind it
+    WIRE_DROP = "wire-drop"  # a message is lost under way: its MsgSeqNum is missing
+    WIRE_DUPLICATE = "wire-duplicate"  # the same bytes arrive twice
+    WIRE_REORDER = "wire-reorder"  # a message lets the next one pass
+    CUT = "cut"  # the connection breaks in the middle of a message
+    HALF_OPEN = "half-open"  # nothing arrives any more, and nobody is told
+    SLOW_READER = "slow-reader"  # bytes are taken at a trickle
+    SEQUENCE_GAP = "sequence-gap"  # numbers are skipped (out), or forgotten (in), after a message
 
 
 REQUESTS = (Do.DELAY, Do.REJECT, Do.LOSE)
 REPORTS = (Do.DELAY_REPORTS, Do.LOSE_REPORTS, Do.DUPLICATE, Do.REORDER)
+CARRIED = (Do.WIRE_DELAY, Do.WIRE_DROP, Do.WIRE_DUPLICATE, Do.WIRE_REORDER, Do.CUT, Do.SEQUENCE_GAP)
+"""These strike messages on the wire, one by one; the other two of the wire last."""
+WIRE = (*CARRIED, Do.HALF_OPEN, Do.SLOW_READER)
 MOMENTS = (Do.RESUME, Do.CLOSE, Do.CANCEL, Do.BUST, Do.CORRECT, Do.RESTATE)
 PERIODS = (Do.AUCTION, Do.CROSSED, Do.STALE)
-WITH_BY = (Do.DELAY, Do.DELAY_REPORTS, Do.DUPLICATE, Do.REORDER)
+WITH_BY = (
+    Do.DELAY, Do.DELAY_REPORTS, Do.DUPLICATE, Do.REORDER, Do.WIRE_DELAY, Do.WIRE_DUPLICATE, Do.WIRE_REORDER
+)  # fmt: skip
 WITH_ORDERS = (*REQUESTS, *REPORTS, Do.CANCEL, Do.BUST, Do.CORRECT, Do.RESTATE)
 
 
@@ -92,6 +109,9 @@ Duration = Annotated[int, BeforeValidator(_duration)]
 Range = Annotated[tuple[int, int], BeforeValidator(_range)]
 
 
+MsgType = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,4}$")]
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -108,6 +128,15 @@ class Orders(_Frozen):
     at_most_lots: Annotated[int, Field(gt=0)] | None = None
 
 
+class Wire(_Frozen):
+    """Which messages between a session and its peer. What is absent does not matter."""
+
+    client: str | None = None
+    way: Literal["in", "out"] | None = None
+    """in: towards the venue."""
+    types: Annotated[tuple[MsgType, ...], Field(strict=False, min_length=1)] | None = None
+
+
 class Fault(_Frozen):
     """One thing that goes wrong. Durations are nanoseconds of market time."""
 
@@ -119,8 +148,11 @@ class Fault(_Frozen):
     at_most: Annotated[int, Field(gt=0)] | None = None
     by: Range | None = None
     ticks: Annotated[int, Field(gt=0, le=1_000_000)] | None = None
+    numbers: Annotated[int, Field(gt=0, le=1000)] | None = None
+    bytes_per_s: Annotated[int, Field(gt=0, le=10**9)] | None = None
     text: Annotated[str, Field(max_length=200)] = ""
     orders: Orders = Orders()
+    wire: Wire = Wire()
 
     @model_validator(mode="after")
     def _says_what_it_needs(self) -> Self:
@@ -132,12 +164,30 @@ class Fault(_Frozen):
             raise ValueError(f'do = "{name}" needs for: how long it lasts')
         if self.do in MOMENTS and self.for_ns is not None:
             raise ValueError(f'do = "{name}" happens at one moment: it does not take for')
-        if (self.ticks is not None) != (self.do in (Do.CROSSED, Do.CORRECT)):
-            have = "needs" if self.do in (Do.CROSSED, Do.CORRECT) else "does not take"
-            raise ValueError(f'do = "{name}" {have} ticks')
-        if self.do not in WITH_ORDERS and (self.orders != Orders() or self.share != 1 or self.at_most):
-            raise ValueError(f'do = "{name}" is of a venue: it does not take orders, share or at_most')
+        for field, given, takers in (
+            ("ticks", self.ticks, (Do.CROSSED, Do.CORRECT)),
+            ("numbers", self.numbers, (Do.SEQUENCE_GAP,)),
+            ("bytes_per_s", self.bytes_per_s, (Do.SLOW_READER,)),
+        ):
+            if (given is not None) != (self.do in takers):
+                have = "needs" if self.do in takers else "does not take"
+                raise ValueError(f'do = "{name}" {have} {field}')
+        self._meets_what_it_can()
         return self
+
+    def _meets_what_it_can(self) -> None:
+        name, counted = self.do.value, self.share != 1 or self.at_most is not None
+        if self.do in WIRE:
+            if self.orders != Orders():
+                raise ValueError(f'do = "{name}" is of a wire: it takes wire, not orders')
+            if self.text:
+                raise ValueError(f'do = "{name}" is of a wire: it says nothing, and does not take text')
+            if self.do not in CARRIED and (counted or self.wire.types):
+                raise ValueError(f'do = "{name}" lasts: it does not take share, at_most or wire.types')
+        elif self.wire != Wire():
+            raise ValueError(f'do = "{name}" is not of a wire: it does not take wire')
+        elif self.do not in WITH_ORDERS and (self.orders != Orders() or counted):
+            raise ValueError(f'do = "{name}" is of a venue: it does not take orders, share or at_most')
 
     @property
     def until_ns(self) -> int | None:
@@ -160,6 +210,12 @@ class Fault(_Frozen):
         named = {name: value for name, value in self.orders.model_dump().items() if value is not None}
         if named:
             parts.append("of " + ", ".join(f"{name} {value}" for name, value in named.items()))
+        if self.do in WIRE:
+            parts.append(self._carried())
+        if self.numbers is not None:
+            parts.append(f"{self.numbers} numbers each time")
+        if self.bytes_per_s is not None:
+            parts.append(f"{self.bytes_per_s} bytes a second")
         if self.share < 1:
             parts.append(f"{self.share:.0%} of them" if self.share >= 0.01 else f"{self.share:g} of them")
         if self.at_most is not None:
@@ -167,6 +223,12 @@ class Fault(_Frozen):
         if self.text:
             parts.append(f'saying "{self.text}"')
         return ", ".join(parts)
+
+    def _carried(self) -> str:
+        """What of the wire it meets, in plain words."""
+        ways = {None: "both ways", "in": "towards the venue", "out": "from the venue"}
+        types = "" if self.wire.types is None else f"35={', '.join(self.wire.types)} "
+        return f"{types}{ways[self.wire.way]}, {self.wire.client or 'every session'}"
 
 
 class Script(_Frozen):

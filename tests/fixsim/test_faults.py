@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fixsim.chance import Chance
-from fixsim.faults import Faults, Meeting, Script, load_script
+from fixsim.faults import NEVER_NS, Fate, Faults, Meeting, Passage, Script, WireFate, load_script
 from fixsim.faults.script import Do
 from risk.errors import SettingsError
 
 S = 1_000_000_000
+PASSAGE = Passage("XLIT1", "SLUICE-OE", "out", "8")
 ORDER = Meeting("XLIT1", "SLUICE-OE", "new", "buy", "BTC-USD", "ACCT1", 1000)
 
 
@@ -73,6 +74,15 @@ class TestScript:
             ('do = "crossed"\nfor = "1s"', "needs ticks"),
             ('do = "halt"\nticks = 1', "does not take ticks"),
             ('do = "halt"\nshare = 0.5', "is of a venue"),
+            ('do = "cut"\norders = { side = "buy" }', "it takes wire, not orders"),
+            ('do = "cut"\ntext = "no"', "it says nothing"),
+            ('do = "lose"\nwire = { way = "in" }', "it does not take wire"),
+            ('do = "half-open"\nshare = 0.5', "it does not take share, at_most or wire.types"),
+            ('do = "slow-reader"', "needs bytes_per_s"),
+            ('do = "sequence-gap"', "needs numbers"),
+            ('do = "cut"\nnumbers = 3', "does not take numbers"),
+            ('do = "cut"\nwire = { way = "up" }', "fault.0.wire.way = 'up'"),
+            ('do = "cut"\nwire = { types = ["8=FIX"] }', "fault.0.wire.types.0 = '8=FIX'"),
             ('do = "lose"\nshare = 0', "fault.0.share = 0"),
             ('do = "lose"\nshar = 0.5', "did you mean share"),
             ('do = "lose"\norders = { sid = "buy" }', "fault.0.orders.sid is not a setting"),
@@ -212,17 +222,66 @@ class TestActs:
         assert faults.stale_until("XLIT1", 2 * S) == 7 * S
         assert faults.stale_until("XLIT1", 7 * S) is None
 
-    def test_every_kind_of_fault_is_a_request_a_report_or_an_act(self) -> None:
+    def test_every_kind_of_fault_is_a_request_a_report_a_passage_or_an_act(self) -> None:
         extra: dict[Do, dict[str, Any]] = {
             Do.CROSSED: {"for": "1s", "ticks": 1}, Do.CORRECT: {"ticks": 1}, Do.STALE: {"for": "1s"},
             Do.AUCTION: {"for": "1s"}, Do.DELAY: {"by": "1s"}, Do.DELAY_REPORTS: {"by": "1s"},
-            Do.DUPLICATE: {"by": "1s"}, Do.REORDER: {"by": "1s"},
+            Do.DUPLICATE: {"by": "1s"}, Do.REORDER: {"by": "1s"}, Do.WIRE_DELAY: {"by": "1s"},
+            Do.WIRE_DUPLICATE: {"by": "1s"}, Do.WIRE_REORDER: {"by": "1s"}, Do.SEQUENCE_GAP: {"numbers": 1},
+            Do.SLOW_READER: {"bytes_per_s": 1},
         }  # fmt: skip
         for do in Do:
             faults = Faults(script({"do": do.value, **extra.get(do, {})}))
             request, report = faults.request(ORDER, 0), faults.report(ORDER, 0)
-            struck = [request != (0, False, None, None, None), report != (0, False, None, None, None)]
+            struck = [request != Fate(), report != Fate(), faults.carried(PASSAGE, 0) != WireFate()]
             assert sum(struck) + (faults.deadline_ns() is not None) == 1, do
+
+
+class TestWire:
+    def test_a_fault_meets_the_messages_that_it_names_while_it_lasts(self) -> None:
+        wire = {"way": "out", "types": ["8", "9"], "client": "SLUICE-OE"}
+        faults = Faults(
+            script({"do": "wire-drop", "venue": "XLIT1", "from": "1s", "for": "1s", "wire": wire})
+        )
+        assert faults.carried(PASSAGE, S) == WireFate(lost=True)
+        assert faults.carried(PASSAGE, S - 1) == WireFate() == faults.carried(PASSAGE, 2 * S)
+        others: list[dict[str, str]] = [
+            {"venue": "XLIT2"}, {"client": "SLUICE-MD"}, {"way": "in"}, {"msg_type": "0"},
+        ]  # fmt: skip
+        for other in others:
+            assert faults.carried(PASSAGE._replace(**other), S) == WireFate(), other
+        assert faults.counts() == [1]
+
+    def test_several_at_once_add_up_and_what_is_lost_is_lost(self) -> None:
+        late, gap = {"do": "wire-delay", "by": "1s"}, {"do": "sequence-gap", "numbers": 2}
+        again = {"do": "wire-duplicate", "by": "2s"}
+        both = Faults(script(late, late, gap, gap, again)).carried(PASSAGE, 0)
+        assert both == WireFate(delay_ns=2 * S, skipped=4, again_ns=2 * S)
+        assert Faults(script(late, {"do": "wire-drop"}, gap)).carried(PASSAGE, 0).lost
+        assert Faults(script({"do": "cut"}, {"do": "wire-drop"})).carried(PASSAGE, 0).cut
+
+    def test_only_one_at_a_time_waits_to_be_passed(self) -> None:
+        faults = Faults(script({"do": "wire-reorder", "by": "1s"}))
+        assert faults.carried(PASSAGE, 0).passed_ns == S
+        assert faults.carried(PASSAGE, 0, passing=False) == WireFate()
+        assert faults.counts() == [1]
+
+    def test_half_open_lasts_as_long_as_it_says_and_the_slowest_rate_counts(self) -> None:
+        faults = Faults(
+            script(
+                {"do": "half-open", "from": "1s", "for": "2s", "wire": {"way": "in"}},
+                {"do": "half-open", "from": "10s"},
+                {"do": "slow-reader", "bytes_per_s": 10}, {"do": "slow-reader", "bytes_per_s": 7},
+                {"do": "slow-reader", "bytes_per_s": 1, "venue": "XLIT2"},
+            )
+        )  # fmt: skip
+        inward = PASSAGE._replace(way="in")
+        assert faults.dead_until(inward, S - 1) is None
+        assert faults.dead_until(inward, S) == 3 * S
+        assert faults.dead_until(PASSAGE, S) is None
+        assert faults.dead_until(inward, 3 * S) is None
+        assert faults.dead_until(PASSAGE, 10 * S) == NEVER_NS
+        assert faults.bytes_per_s(PASSAGE, 0) == 7
 
 
 class TestChance:

@@ -19,6 +19,7 @@ import pytest
 import structlog
 
 from fixsim.cli import main
+from fixsim.faults import Script
 from fixsim.matching import EventKind, venue_of
 from fixsim.server import serve
 from fixsim.settings import Settings
@@ -58,7 +59,7 @@ class Trader:
         self.redial_ns: int | None = None
 
     async def dial(self) -> None:
-        for name in self.sessions:
+        for name in sorted(self.sessions.keys() - self.links.keys()):
             made = Link(self.part or self, Framer(), name=name, dialled=True)
             await self.network.dial("127.0.0.1", self.ports[BUSY], lambda made=made: made)  # type: ignore[misc]
 
@@ -88,6 +89,8 @@ class Trader:
         for event in happened:
             if isinstance(event, events.Send):
                 self.links[name].write(event.raw)
+            elif isinstance(event, events.Disconnect):
+                self.links[name].close()
             elif isinstance(event, events.LoggedOn) and name == "SLUICE-MD":
                 self.send(name, b"V", SUBSCRIBE.body())
             elif isinstance(event, events.App):
@@ -108,7 +111,7 @@ class Trader:
             self.drain(self.links[name])
         for name, session in self.sessions.items():
             self.act(name, session.timer(now_ns))
-        if not self.links:
+        if len(self.links) < len(self.sessions):
             await self.dial()
         if self.crash_at and len(self.reports()) >= self.crash_at:
             self.crash()
@@ -131,12 +134,12 @@ class Trader:
 
 
 async def lockstep(
-    rules: Settings, recording: Tape, *, crash_at: int = 0
+    rules: Settings, recording: Tape, *, crash_at: int = 0, faults: tuple[str, Script] | None = None
 ) -> tuple[list[Trader], list[dict[str, Any]]]:
     """To the tape's end; with `crash_at`, the trader dies after so many reports, and another takes over."""
     ports: asyncio.Future[dict[str, int]] = asyncio.get_running_loop().create_future()
     record = io.StringIO()
-    server = asyncio.ensure_future(serve(rules, recording, record, listening=ports.set_result))
+    server = asyncio.ensure_future(serve(rules, recording, record, listening=ports.set_result, faults=faults))
     opened = await asyncio.wait_for(ports, 10)
     traders: list[Trader] = []
     sessions: dict[str, Session] | None = None

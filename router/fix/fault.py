@@ -32,3 +32,23 @@ class Fault:
     ref_tag: int
     text: str
     fatal: bool = False  # log out after the reject
+
+
+REASONS: Final = {
+    INVALID_TAG_NUMBER: "Invalid tag number",
+    REQUIRED_TAG_MISSING: "Required tag missing",
+    NOT_OF_THIS_MESSAGE: "Tag not defined for this message type",
+    UNDEFINED_TAG: "Undefined tag",
+    TAG_WITHOUT_VALUE: "Tag specified without a value",
+    VALUE_INCORRECT: "Value is incorrect (out of range) for this tag",
+    INCORRECT_FORMAT: "Incorrect data format for value",
+    COMP_ID_PROBLEM: "CompID problem",
+    SENDING_TIME_PROBLEM: "SendingTime accuracy problem",
+    INVALID_MSG_TYPE: "Invalid MsgType",
+    TAG_REPEATED: "Tag appears more than once",
+    TAG_OUT_OF_ORDER: "Tag specified out of required order",
+    GROUP_OUT_OF_ORDER: "Repeating group fields out of order",
+    GROUP_COUNT_INCORRECT: "Incorrect NumInGroup count for repeating group",
+    OTHER: "Other",
+}
+"""The codes in the words of the specification (FIX 4.4 volume 6), which conformance scripts compare."""

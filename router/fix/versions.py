@@ -22,10 +22,13 @@ class Version:
     `strategy`: TargetStrategy(847) to ParticipationRate(849). `strategy_group`: StrategyParametersGrp(957).
     `parties`: Parties(453), OrderCapacity(528), CopyMsgIndicator(797).
     `last_liquidity`: LastLiquidityInd(851), PriceImprovement(639).
+    `listings`: x and y exist, InstrAttrib(870), RoundLot(561), MinTradeVol(562) and Text(58) in f.
+    `trading_rules`: MinPriceIncrement(969), TickRules(1205), LotTypeRules(1234), MaxTradeVol(1140).
     `status_req_id`: OrdStatusReqID(790). `rpt_seq`: RptSeq(83) in W and X.
     `max_session_reject`, `max_ord_rej`: the highest SessionRejectReason(373) and OrdRejReason(103), 99 apart;
     `other`: 99 is a code of both. `max_cxl_rej`, `max_restatement`, `max_business_reject`: the highest
     CxlRejReason(102), ExecRestatementReason(378) and BusinessRejectReason(380), 99 apart.
+    `max_trading_status`: the highest SecurityTradingStatus(326).
     """
 
     name: str
@@ -42,6 +45,8 @@ class Version:
     parties: bool
     last_liquidity: bool
     status_req_id: bool
+    listings: bool
+    trading_rules: bool
     rpt_seq: bool
     max_session_reject: int
     max_ord_rej: int
@@ -49,6 +54,7 @@ class Version:
     max_cxl_rej: int
     max_restatement: int
     max_business_reject: int
+    max_trading_status: int
 
     def session_reject_reason(self, reason: int) -> int | None:
         """SessionRejectReason(373), or None where this version has no such code: the field is left out."""
@@ -76,6 +82,10 @@ class Version:
         """BusinessRejectReason(380): what this version lacks becomes 0, other."""
         return reason if reason <= self.max_business_reject else 0
 
+    def trading_status(self, status: int) -> int:
+        """SecurityTradingStatus(326): what this version lacks becomes 18, not available for trading."""
+        return status if status <= self.max_trading_status else 18
+
     def needs(self, has: bool, what: str) -> None:
         """ValueError if a message that this version does not have is to be written."""
         if not has:
@@ -85,23 +95,23 @@ class Version:
 FIX42: Final = Version(
     "FIX.4.2", "FIX.4.2", "", exec_trans_type=True, mass=False, mass_report_id=False,
     credentials=False, new_password=False, next_expected=False, strategy=False, strategy_group=False,
-    parties=False, last_liquidity=False, status_req_id=False, rpt_seq=False,
-    max_session_reject=11, max_ord_rej=8, other=False,
-    max_cxl_rej=3, max_restatement=5, max_business_reject=5,
+    parties=False, last_liquidity=False, status_req_id=False, listings=False, trading_rules=False,
+    rpt_seq=False, max_session_reject=11, max_ord_rej=8, other=False,
+    max_cxl_rej=3, max_restatement=5, max_business_reject=5, max_trading_status=20,
 )  # fmt: skip
 FIX44: Final = Version(
     "FIX.4.4", "FIX.4.4", "", exec_trans_type=False, mass=True, mass_report_id=False,
     credentials=True, new_password=False, next_expected=True, strategy=True, strategy_group=False,
     parties=True, last_liquidity=True, status_req_id=True,
-    rpt_seq=False, max_session_reject=17, max_ord_rej=15, other=True,
-    max_cxl_rej=6, max_restatement=10, max_business_reject=7,
+    listings=True, trading_rules=False, rpt_seq=False, max_session_reject=17, max_ord_rej=15, other=True,
+    max_cxl_rej=6, max_restatement=10, max_business_reject=7, max_trading_status=23,
 )  # fmt: skip
 FIX50SP2: Final = Version(
     "FIX.5.0SP2", "FIXT.1.1", "9", exec_trans_type=False, mass=True, mass_report_id=True,
     credentials=True, new_password=True, next_expected=True, strategy=True, strategy_group=True,
     parties=True, last_liquidity=True, status_req_id=True,
-    rpt_seq=True, max_session_reject=18, max_ord_rej=27, other=True,
-    max_cxl_rej=8, max_restatement=14, max_business_reject=18,
+    listings=True, trading_rules=True, rpt_seq=True, max_session_reject=18, max_ord_rej=27, other=True,
+    max_cxl_rej=8, max_restatement=14, max_business_reject=18, max_trading_status=27,
 )  # fmt: skip
 
 VERSIONS: Final = {version.name: version for version in (FIX42, FIX44, FIX50SP2)}

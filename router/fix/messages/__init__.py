@@ -16,7 +16,8 @@ from router.fix.messages.orders import (
     OrderStatusRequest,
     order_body,
 )
-from router.fix.messages.rejects import BusinessMessageReject
+from router.fix.messages.parties import Parties
+from router.fix.messages.rejects import BusinessMessageReject, DKReason, DontKnowTrade
 from router.fix.messages.reports import (
     CxlRejResponseTo,
     ExecType,
@@ -26,7 +27,6 @@ from router.fix.messages.reports import (
     OrdStatus,
 )
 from router.fix.messages.securities import (
-    Security,
     SecurityDefinition,
     SecurityDefinitionRequest,
     SecurityList,
@@ -35,11 +35,15 @@ from router.fix.messages.securities import (
     SecurityStatusRequest,
     TradingStatus,
 )
+from router.fix.messages.security import Security
+from router.fix.messages.strategies import StrategyParameter
 
 __all__ = [
     "MIDPOINT_PEG",
     "BusinessMessageReject",
     "CxlRejResponseTo",
+    "DKReason",
+    "DontKnowTrade",
     "ExecType",
     "ExecutionReport",
     "FieldError",
@@ -56,6 +60,7 @@ __all__ = [
     "OrderMassCancelRequest",
     "OrderMassStatusRequest",
     "OrderStatusRequest",
+    "Parties",
     "Quantum",
     "Security",
     "SecurityDefinition",
@@ -64,6 +69,7 @@ __all__ = [
     "SecurityListRequest",
     "SecurityStatus",
     "SecurityStatusRequest",
+    "StrategyParameter",
     "TradingStatus",
     "build_incremental",
     "build_snapshot",

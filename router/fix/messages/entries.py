@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 _SOH: Final = 1
+_TAG_83 = np.frombuffer(b"83=", np.uint8)
 _TAG_55 = np.frombuffer(b"55=", np.uint8)
 _TAG_269 = np.frombuffer(b"269=", np.uint8)
 _TAG_270 = np.frombuffer(b"270=", np.uint8)
@@ -45,11 +46,20 @@ def _put_decimal(out: Any, at: int, value: int, places: int, power: int) -> int:
 
 @njit(cache=True, nogil=True)
 def write_entries(
-    actions: Any, types: Any, px: Any, qty: Any, half_tick_nanos: int, lot_places: int, symbol: Any, out: Any
+    actions: Any,
+    types: Any,
+    px: Any,
+    qty: Any,
+    half_tick_nanos: int,
+    lot_places: int,
+    symbol: Any,
+    rpt_seq: int,
+    out: Any,
 ) -> int:
     """Market data entries as wire text in `out`; returns its length. No actions (size 0): entries of a W.
 
-    279 (X only), 269, 55 (X only), 270, 271. Prices are half ticks, quantities lots.
+    279 (X only), 269, 55 (X only), 270, 271, 83. Prices are half ticks, quantities lots. `rpt_seq`: RptSeq
+    (83) of the first entry, counted on in an X and the same in all of a W; below 0: there is none.
     """
     power = 1
     for _ in range(lot_places):
@@ -79,4 +89,9 @@ def write_entries(
         at = _put_decimal(out, at + 5, qty[index], lot_places, power)
         out[at] = _SOH
         at += 1
+        if rpt_seq >= 0:
+            out[at : at + 3] = _TAG_83
+            at = _put_decimal(out, at + 3, rpt_seq + index if incremental else rpt_seq, 0, 1)
+            out[at] = _SOH
+            at += 1
     return at

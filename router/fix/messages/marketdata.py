@@ -1,5 +1,8 @@
 """Asking for market data, V and Y, and writing it, W and X. (Reading W and X is hot: router/feeds/fix.py.)
 
+V and Y are the same in every version. FIX 5.0 SP2 numbers the entries of a book by RptSeq(83), and its W says
+when the book last changed, LastUpdateTime(779).
+
 Entries are by price: MDUpdateAction(279) 0 new, 1 change, 2 delete; MDEntryType(269) 0 bid, 1 offer, 2 trade.
 In arrays prices are int64 half ticks and quantities int64 lots.
 """
@@ -12,7 +15,7 @@ import numpy.typing as npt
 
 from router.fix import tags
 from router.fix.codec import Message
-from router.fix.decimals import int_from_wire, lot_digits, show
+from router.fix.decimals import int_from_wire, lot_digits, show, time_to_wire
 from router.fix.messages.entries import write_entries
 from router.fix.messages.fields import (
     INCORRECT_FORMAT,
@@ -23,6 +26,7 @@ from router.fix.messages.fields import (
     Layout,
     joined,
 )
+from router.fix.versions import FIX44, Version
 
 SNAPSHOT: Final = 0
 SUBSCRIBE: Final = 1
@@ -53,7 +57,9 @@ class MarketDataRequest:
     symbols: tuple[str, ...]
 
     @classmethod
-    def parse(cls, message: Message, instruments: Instruments) -> "MarketDataRequest":
+    def parse(
+        cls, message: Message, instruments: Instruments, version: Version = FIX44
+    ) -> "MarketDataRequest":
         fields = _REQUEST.read(message)
         subscription = fields.integer(tags.SUBSCRIPTION_REQUEST_TYPE)
         depth = fields.integer(tags.MARKET_DEPTH)
@@ -77,7 +83,7 @@ class MarketDataRequest:
                 )
         return cls(md_req_id, subscription, depth, entry_types, symbols)
 
-    def body(self) -> bytes:
+    def body(self, version: Version = FIX44) -> bytes:
         return joined(
             f"262={self.md_req_id}",
             b"263=%d" % self.subscription,
@@ -119,30 +125,46 @@ class MarketDataRequestReject:
     text: str = ""
 
     @classmethod
-    def parse(cls, message: Message) -> "MarketDataRequestReject":
+    def parse(cls, message: Message, version: Version = FIX44) -> "MarketDataRequestReject":
         fields = _REFUSAL.read(message)
         return cls(
             fields.required(tags.MD_REQ_ID), fields.text(tags.MD_REQ_REJ_REASON), fields.text(tags.TEXT)
         )
 
-    def body(self) -> bytes:
+    def body(self, version: Version = FIX44) -> bytes:
         return joined(
             f"262={self.md_req_id}", self.reason and f"281={self.reason}", self.text and f"58={self.text}"
         )
 
 
 _NO_ACTIONS: Final[Codes] = np.empty(0, np.int8)
+_UNNUMBERED: Final = -1
 _MAX_ENTRY_BYTES: Final = (
-    64  # besides the symbol: tags and delimiters 30, two numbers of at most 20 each, less
+    88  # besides the symbol: tags and delimiters 34, three numbers of at most 20 each, less
 )
 
 
 def build_snapshot(
-    md_req_id: str, symbol: str, types: Codes, px: Ints, qty: Ints, tick_nanos: int, lots_per_unit: int
+    md_req_id: str,
+    symbol: str,
+    types: Codes,
+    px: Ints,
+    qty: Ints,
+    tick_nanos: int,
+    lots_per_unit: int,
+    version: Version = FIX44,
+    rpt_seq: int = 0,
+    last_update_ns: int = 0,
 ) -> bytes:
-    """The body of a MarketDataSnapshotFullRefresh(W), entries in the order given. `types` are 0, 1, 2."""
-    head = joined(f"262={md_req_id}", f"55={symbol}", b"268=%d" % len(px))
-    return head + _entries(_NO_ACTIONS, types, px, qty, tick_nanos, lots_per_unit, symbol)
+    """The body of a MarketDataSnapshotFullRefresh(W), entries in the order given. `types` are 0, 1, 2.
+
+    `rpt_seq`: of the last entry that the book has taken in; `last_update_ns`: when that was. Both are FIX 5.0
+    SP2's alone.
+    """
+    updated = b"779=" + time_to_wire(last_update_ns) if version.rpt_seq else b""
+    head = joined(f"262={md_req_id}", updated, f"55={symbol}", b"268=%d" % len(px))
+    number = rpt_seq if version.rpt_seq else _UNNUMBERED
+    return head + _entries(_NO_ACTIONS, types, px, qty, tick_nanos, lots_per_unit, symbol, number)
 
 
 def build_incremental(
@@ -154,18 +176,28 @@ def build_incremental(
     qty: Ints,
     tick_nanos: int,
     lots_per_unit: int,
+    version: Version = FIX44,
+    rpt_seq: int = 1,
 ) -> bytes:
     """The body of a MarketDataIncrementalRefresh(X). Each entry has its Symbol(55); a deletion has a size too
-    (any).
+    (any). `rpt_seq`: of the first entry, in FIX 5.0 SP2; the following count on.
     """
     head = joined(f"262={md_req_id}", b"268=%d" % len(px))
     if len(actions) != len(px):
         raise ValueError(f"{len(px)} entries with {len(actions)} actions")
-    return head + _entries(actions, types, px, qty, tick_nanos, lots_per_unit, symbol)
+    number = rpt_seq if version.rpt_seq else _UNNUMBERED
+    return head + _entries(actions, types, px, qty, tick_nanos, lots_per_unit, symbol, number)
 
 
 def _entries(
-    actions: Codes, types: Codes, px: Ints, qty: Ints, tick_nanos: int, lots_per_unit: int, symbol: str
+    actions: Codes,
+    types: Codes,
+    px: Ints,
+    qty: Ints,
+    tick_nanos: int,
+    lots_per_unit: int,
+    symbol: str,
+    rpt_seq: int,
 ) -> bytes:
     # One dtype and layout, so that the kernel is compiled once.
     actions, types = np.ascontiguousarray(actions, np.int8), np.ascontiguousarray(types, np.int8)
@@ -184,5 +216,5 @@ def _entries(
     if 1 in wire:
         raise ValueError(f"{show(symbol.encode('latin-1'))} contains the field delimiter")
     out = np.empty(len(px) * (_MAX_ENTRY_BYTES + 24 + len(wire)), np.uint8)
-    size = write_entries(actions, types, px, qty, half, lot_digits(lots_per_unit), wire, out)
+    size = write_entries(actions, types, px, qty, half, lot_digits(lots_per_unit), wire, rpt_seq, out)
     return out[:size].tobytes()

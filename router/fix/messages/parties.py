@@ -6,8 +6,9 @@ Rule80A(47) for agency, individual, principal and agent for another member. The 
 """
 
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
+from risk.order import Party
 from router.fix import tags
 from router.fix.codec import Message
 from router.fix.messages.fields import FieldError, Fields, joined
@@ -17,21 +18,11 @@ EXECUTING_FIRM: Final = 1
 CLIENT_ID: Final = 3
 CLEARING_FIRM: Final = 4
 """PartyRole(452)"""
-PROPRIETARY: Final = "D"
-"""PartyIDSource(447): an identifier by agreement."""
 CAPACITIES: Final = frozenset("AGIPRW")
 _FIELD_OF_ROLE: Final = {EXECUTING_FIRM: 76, CLIENT_ID: 109, CLEARING_FIRM: 439}
 _ROLE_OF_FIELD: Final = {field: role for role, field in _FIELD_OF_ROLE.items()}
 _RULE_80A: Final = frozenset("AIPW")  # the same letter in both fields
 _MAX_PARTIES: Final = 100
-
-
-class Party(NamedTuple):
-    """One of Parties: PartyID(448), PartyRole(452), PartyIDSource(447)."""
-
-    party_id: str
-    role: int = EXECUTING_FIRM
-    source: str = PROPRIETARY
 
 
 Parties = tuple[Party, ...]

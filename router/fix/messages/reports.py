@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import ClassVar, Final, NamedTuple
 
-from risk.order import OrdType, Side, TimeInForce
+from risk.order import OrdType, Party, Side, TimeInForce
 from router.fix import tags
 from router.fix.codec import Message
 from router.fix.decimals import lots_to_wire, nanos_to_wire, time_to_wire
@@ -28,7 +28,6 @@ from router.fix.messages.fields import (
 from router.fix.messages.parties import (
     EXECUTING_FIRM,
     Parties,
-    Party,
     capacity_fields,
     party_fields,
     read_capacity,

@@ -59,7 +59,8 @@ class Dictionary:
         faults += [f"35={kind}: {tag} comes twice" for tag in {*tags} - inside if tags.count(tag) > 1]
         for count, members in groups.items():
             if count in tags:
-                faults += self._group_faults(kind, fields, count, members)
+                nested = {tag for inner, held in groups.items() if inner in members for tag in held}
+                faults += self._group_faults(kind, fields, count, members, nested)
         for tag, value in fields:
             known, form = self._values.get(tag, (set(), ""))
             several = value.split() if form in MULTIPLE else [value]
@@ -68,8 +69,12 @@ class Dictionary:
         return faults
 
     @staticmethod
-    def _group_faults(kind: str, fields: list[tuple[int, str]], count: int, members: list[int]) -> list[str]:
-        """Each group begins with one and the same member, and each has its members in the listed order."""
+    def _group_faults(
+        kind: str, fields: list[tuple[int, str]], count: int, members: list[int], nested: set[int]
+    ) -> list[str]:
+        """Each group begins with its first member, and each has its members in the listed order; what is in
+        groups of its own inside is theirs to be checked.
+        """
         at = [tag for tag, _ in fields].index(count)
         stated, first = int(fields[at][1]), fields[at + 1][0] if at + 1 < len(fields) else 0
         inside: list[list[int]] = []
@@ -85,8 +90,9 @@ class Dictionary:
             return [f"35={kind}: {count}={stated}, but {len(inside)} of {first}"]
         return [
             f"35={kind}: {count} has {group}, not in the order of {members}"
-            for group in inside
-            if [members.index(tag) for tag in group] != sorted({members.index(tag) for tag in group})
+            for one in inside
+            if (group := [tag for tag in one if tag not in nested])
+            and [members.index(tag) for tag in group] != sorted({members.index(tag) for tag in group})
         ]
 
     def _inside(self, element: object) -> list[ElementTree.Element]:

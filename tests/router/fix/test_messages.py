@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from risk.instrument import Instrument
-from risk.order import OrdType, Side, TimeInForce
+from risk.order import OrdType, Party, Side, TimeInForce
 from router.fix.codec import Message, encode, parse
 from router.fix.decimals import lots_to_wire, nanos_to_wire
 from router.fix.messages import (
@@ -27,7 +27,6 @@ from router.fix.messages import (
     build_incremental,
     build_snapshot,
 )
-from router.fix.messages.parties import Party
 from router.fix.messages.strategies import StrategyParameter
 from router.fix.tags import name_of
 from router.fix.warm import warm

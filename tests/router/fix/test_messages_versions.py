@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from risk.order import OrdType, Side, TimeInForce
+from risk.order import OrdType, Party, Side, TimeInForce
 from router.fix.codec import Message
 from router.fix.messages import (
     BusinessMessageReject,
@@ -28,7 +28,7 @@ from router.fix.messages import (
     OrderStatusRequest,
     OrdStatus,
 )
-from router.fix.messages.parties import CLEARING_FIRM, CLIENT_ID, EXECUTING_FIRM, Party
+from router.fix.messages.parties import CLEARING_FIRM, CLIENT_ID, EXECUTING_FIRM
 from router.fix.messages.strategies import StrategyParameter
 from router.fix.versions import FIX42, FIX44, FIX50SP2, VERSIONS, Version
 from tests.router.fix.dictionary_of import dictionary_of, needs_shared

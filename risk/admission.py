@@ -1,4 +1,5 @@
-"""The parents' own limits, judged once, when a parent is taken in: every rule a pure function, in one table.
+"""The parents' own limits, judged when a parent is taken in, and when it is amended as the parent that would
+result: every rule a pure function, in one table.
 
 They are the like of the children's controls and carry their numbers and OrdRejReason(103) codes of FIX 4.4.
 """
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from risk.context import MS_NS, S_NS
-from risk.exposure import Exposure
+from risk.exposure import Exposure, ParentLine
 from risk.instrument import NANOS, Instrument, decimal_text
 from risk.kill import Latch
 from risk.limits import Limits
@@ -28,14 +29,17 @@ from risk.refusal import (
 
 
 class Arrival:
-    """A parent at the door, and what its rules may see. `repeats`: its like, taken in within the period."""
+    """A parent at the door, and what its rules may see. `repeats`: its like, taken in within the period.
 
-    __slots__ = ("desk_id_seen", "exposure", "instrument", "latch", "limits", "market", "now_ns", "parent",
-                 "repeats")
+    `line`: for an amendment the parent as the ledger has it, None for a new one.
+    """
+
+    __slots__ = ("desk_id_seen", "exposure", "instrument", "latch", "limits", "line", "market", "now_ns",
+                 "parent", "repeats")
 
     def __init__(
         self, parent: Parent, instrument: Instrument, limits: Limits, market: Market | None, now_ns: int,
-        latch: Latch | None, exposure: Exposure, repeats: int, desk_id_seen: bool,
+        latch: Latch | None, exposure: Exposure, repeats: int, desk_id_seen: bool, line: ParentLine | None,
     ) -> None:
         self.parent = parent
         self.instrument = instrument
@@ -46,6 +50,7 @@ class Arrival:
         self.exposure = exposure
         self.repeats = repeats
         self.desk_id_seen = desk_id_seen
+        self.line = line
 
 
 def unknown_symbol(symbol: str) -> Refusal:
@@ -62,23 +67,51 @@ def kill_latch(a: Arrival) -> Refusal | None:
 
 
 def restricted(a: Arrival) -> Refusal | None:
-    """13. Not on the restricted list; and no short sale, for which no locate can be held yet."""
+    """13. Not on the restricted list."""
     if a.parent.symbol in a.limits.parent.restricted_symbols:
         return Refusal("restricted", 13, a.parent.symbol, "not on the list", UNSUPPORTED,
                        "parent.restricted_symbols")
-    if a.parent.side is not Side.BUY and a.parent.side is not Side.SELL:
-        return Refusal("short_sale", 13, f"Side(54) {a.parent.side}", "1 or 2", UNSUPPORTED)
+    return None
+
+
+def short_sale(a: Arrival) -> Refusal | None:
+    """13. Sold short only for the accounts that may, and only where somebody has said who locates."""
+    parent = a.parent
+    if parent.side is Side.BUY or parent.side is Side.SELL:
+        return None
+    allowed = a.limits.parent.short_sale_accounts
+    if parent.account not in allowed:
+        return Refusal("short_sale", 13, f"Side(54) {parent.side} for {parent.account}",
+                       ", ".join(allowed) or "no account", UNSUPPORTED, "parent.short_sale_accounts")
+    if parent.locate_reqd is None:
+        return Refusal("short_sale", 13, "no LocateReqd(114)", "Y or N", UNSUPPORTED)
+    return None
+
+
+def amendable(a: Arrival) -> Refusal | None:
+    """6, 12. What is amended is open, not filled beyond its new quantity, and was not amended too often."""
+    line = a.line
+    if line is None:
+        return None
+    if line.closed:
+        return Refusal("open_parent", 6, f"parent {line.parent_id} is closed", "one that is open", OTHER)
+    if line.filled_lots > a.parent.qty_lots:
+        return Refusal("parent_conservation", 6, f"{line.filled_lots} lots filled", a.parent.qty_lots,
+                       EXCEEDS_LIMIT)
+    most = a.limits.parent.max_amendments_count
+    if line.amendments >= most:
+        return Refusal("amendments", 12, line.amendments + 1, most, OTHER, "parent.max_amendments_count")
     return None
 
 
 def duplicate(a: Arrival) -> Refusal | None:
     """7. The parent's id and the desk's ClOrdID are new, and its like was not just sent n times in T."""
     parent, limits = a.parent, a.limits.parent
-    if parent.parent_id in a.exposure.parents:
+    if a.line is None and parent.parent_id in a.exposure.parents:
         return Refusal("duplicate", 7, f"parent {parent.parent_id}", "a new id", DUPLICATE)
     if a.desk_id_seen:
-        return Refusal("duplicate", 7, f"ClOrdID(11) {parent.cl_ord_id} of {parent.account}", "a new id",
-                       DUPLICATE)
+        return Refusal("duplicate", 7, f"ClOrdID(11) {parent.cl_ord_id} of {parent.desk or parent.account}",
+                       "a new id", DUPLICATE)
     if a.repeats >= limits.max_repeats_count:
         return Refusal("repeats", 7, a.repeats + 1, limits.max_repeats_count, DUPLICATE,
                        "parent.max_repeats_count")
@@ -156,7 +189,7 @@ def _far_touch(a: Arrival) -> int:
 
 def open_count(a: Arrival) -> Refusal | None:
     """So many parents at once, over all symbols."""
-    if a.exposure.open_parents < a.limits.parent.max_open_count:
+    if a.line is not None or a.exposure.open_parents < a.limits.parent.max_open_count:
         return None
     return Refusal("open_parents", 0, a.exposure.open_parents + 1, a.limits.parent.max_open_count, OTHER,
                    "parent.max_open_count")
@@ -164,5 +197,6 @@ def open_count(a: Arrival) -> Refusal | None:
 
 # In this order; the first refusal is the answer.
 PARENT_RULES: Final[tuple[Callable[[Arrival], Refusal | None], ...]] = (
-    kill_latch, restricted, duplicate, increments, duration, quantity, value, open_count,
+    kill_latch, restricted, short_sale, amendable, duplicate, increments, duration, quantity, value,
+    open_count,
 )

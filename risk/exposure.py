@@ -24,11 +24,12 @@ class UnknownOrder(LookupError):  # noqa: N818  (the word of controls.md)
 class ParentLine:
     """One parent: what was asked, filled and reserved (lots). `limit_nanos` None: no limit.
 
-    `share_lots`: the largest child by the share of the parent, set by the gate when it is taken in.
+    `share_lots`: the largest child by the share of the parent, set by the gate when it is taken in or
+    amended; `amendments`: how often it was.
     """
 
-    __slots__ = ("account", "closed", "filled_lots", "limit_nanos", "parent_id", "qty_lots", "reserved_lots",
-                 "share_lots", "side", "symbol")
+    __slots__ = ("account", "amendments", "closed", "filled_lots", "limit_nanos", "parent_id", "qty_lots",
+                 "reserved_lots", "share_lots", "side", "symbol")
 
     def __init__(
         self, parent_id: str, symbol: str, account: str, side: Side, qty_lots: int, limit_nanos: int | None
@@ -42,6 +43,7 @@ class ParentLine:
         self.filled_lots = 0
         self.reserved_lots = 0
         self.share_lots = 0
+        self.amendments = 0
         self.closed = False
 
 

@@ -22,7 +22,7 @@ from risk.kill import KillSwitch
 from risk.limits import Limits
 from risk.market import Market
 from risk.order import Cancel, NewOrder, Parent, Side
-from risk.refusal import Refusal
+from risk.refusal import EXCEEDS_LIMIT, Refusal
 from risk.windows import NEVER_NS, RateWindow, RepeatWindow
 
 __all__ = ["Approved", "Envelope", "Gate", "Refusal", "UnknownOrder"]
@@ -108,42 +108,86 @@ class Gate:
 
     def admit(self, parent: Parent, market: Market | None, now_ns: int) -> Refusal | None:
         """Judge a parent by its own limits; None registers it. Nothing is registered on a refusal."""
+        refusal = self._judge(parent, market, now_ns, None)
+        if refusal is None:
+            self._parent_repeats.push(_likeness(parent), now_ns)
+            self._register(parent)
+        return refusal
+
+    def judge_amendment(self, parent: Parent, market: Market | None, now_ns: int) -> Refusal | None:
+        """Whether the parent of this id may become `parent`, judged as the parent that would result, by every
+        rule. Nothing changes. KeyError for a parent that is not in the ledger.
+        """
+        return self._judge(parent, market, now_ns, self.exposure.parents[parent.parent_id])
+
+    def amend(self, parent: Parent, market: Market | None, now_ns: int) -> Refusal | None:
+        """The same, and on a pass it is that parent: what works for it must fit already."""
+        line = self.exposure.parents[parent.parent_id]
+        refusal = self._judge(parent, market, now_ns, line)
+        if refusal is not None:
+            return refusal
+        held = line.filled_lots + line.reserved_lots
+        if held > parent.qty_lots:
+            return Refusal("parent_conservation", 6, held, parent.qty_lots, EXCEEDS_LIMIT)
+        if _likeness(parent) != _likeness(line):
+            self._parent_repeats.push(_likeness(parent), now_ns)
+        self._use_desk_id(parent)
+        line.qty_lots, line.limit_nanos = parent.qty_lots, parent.limit_nanos
+        line.share_lots = parent_share_lots(self._contexts[parent.symbol], line.qty_lots)
+        line.amendments += 1
+        return None
+
+    def _judge(
+        self, parent: Parent, market: Market | None, now_ns: int, line: ParentLine | None
+    ) -> Refusal | None:
+        """`line`: for an amendment, what is amended; what it is like already does not repeat."""
         instrument = self._instruments.get(parent.symbol)
         if instrument is None:
             return unknown_symbol(parent.symbol)
         like = _likeness(parent)
+        is_same = line is not None and like == _likeness(line)
         arrival = Arrival(
             parent, instrument, self.limits, market, now_ns,
             self.kill.blocks("", parent.symbol, parent.parent_id), self.exposure,
-            self._parent_repeats.count(like, now_ns), (parent.account, parent.cl_ord_id) in self._desk_ids,
+            0 if is_same else self._parent_repeats.count(like, now_ns),
+            _desk_id(parent) in self._desk_ids, line,
         )
         for rule in PARENT_RULES:
             refusal = rule(arrival)
             if refusal is not None:
                 return refusal
-        self._parent_repeats.push(like, now_ns)
-        self._register(parent)
         return None
 
-    def adopt_parent(self, parent: Parent, filled_lots: int = 0) -> None:
+    def adopt_parent(self, parent: Parent, filled_lots: int = 0, amendments: int = 0) -> None:
         """Recovery: register a parent that was taken in before, with no check; `filled_lots` already done.
 
         Its orders are adopted after it; their own fills then come on top of `filled_lots`.
         """
         if parent.parent_id not in self.exposure.parents:
-            self._register(parent).filled_lots = int(filled_lots)
+            line = self._register(parent)
+            line.filled_lots, line.amendments = int(filled_lots), amendments
+
+    def inherit_desk_ids(self, old: Gate) -> None:
+        """Recovery: what desks have named their orders so far stays used."""
+        for desk_id in old._desk_ids_order:
+            self._keep_desk_id(desk_id)
 
     def _register(self, parent: Parent) -> ParentLine:
-        desk_id = (parent.account, parent.cl_ord_id)
+        self._use_desk_id(parent)
+        line = self.exposure.take_in(parent)
+        c = self._contexts.get(parent.symbol)
+        line.share_lots = 0 if c is None else parent_share_lots(c, line.qty_lots)
+        return line
+
+    def _use_desk_id(self, parent: Parent) -> None:
+        self._keep_desk_id(_desk_id(parent))
+
+    def _keep_desk_id(self, desk_id: tuple[str, str]) -> None:
         if desk_id not in self._desk_ids:
             self._desk_ids.add(desk_id)
             self._desk_ids_order.append(desk_id)
             if len(self._desk_ids_order) > DESK_IDS_KEPT:
                 self._desk_ids.discard(self._desk_ids_order.popleft())
-        line = self.exposure.take_in(parent)
-        c = self._contexts.get(parent.symbol)
-        line.share_lots = 0 if c is None else parent_share_lots(c, line.qty_lots)
-        return line
 
     def parent_closed(self, parent_id: str) -> None:
         """No further child of it passes."""
@@ -275,6 +319,11 @@ class Gate:
             self._last_counter = counter
 
 
-def _likeness(parent: Parent) -> tuple[object, ...]:
+def _likeness(parent: Parent | ParentLine) -> tuple[object, ...]:
     """What makes two parents the same order sent twice."""
     return parent.account, parent.symbol, parent.side, parent.qty_lots, parent.limit_nanos
+
+
+def _desk_id(parent: Parent) -> tuple[str, str]:
+    """A ClOrdID is one desk's own; without a desk it is the account's."""
+    return parent.desk or parent.account, parent.cl_ord_id

@@ -10,11 +10,11 @@ import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from risk.errors import read_settings
+from risk.errors import SettingsError, read_settings
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[int, Field(gt=0, le=10_000)]
@@ -63,6 +63,13 @@ class ParentLimits(_Table):
     repeat_period_ms: Positive
     reference_max_age_ms: Positive
     restricted_symbols: Annotated[tuple[str, ...], Field(strict=False)]
+    max_amendments_count: Annotated[int, Field(gt=0, le=10_000)] = 100
+    short_sale_accounts: Annotated[tuple[str, ...], Field(strict=False)] = ()
+
+
+# Limits that journals of earlier versions do not have: those days are lived again as these say. Files have
+# them all.
+_LATER: Final = ("max_amendments_count", "short_sale_accounts")
 
 
 class SymbolLimits(_Table):
@@ -87,11 +94,22 @@ class Limits(_Table):
     def digest(self) -> str:
         """sha256, hex, of the canonical JSON form: independent of the file's comments, order and spacing."""
         canonical = self.model_dump(mode="json")
-        canonical["parent"]["restricted_symbols"] = sorted(set(self.parent.restricted_symbols))
+        parent = canonical["parent"]
+        for accounts_or_symbols in ("restricted_symbols", "short_sale_accounts"):
+            parent[accounts_or_symbols] = sorted(set(parent[accounts_or_symbols]))
+        for name in _LATER:
+            if getattr(self.parent, name) == ParentLimits.model_fields[name].default:
+                del parent[name]
         text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 def load_limits(path: Path) -> Limits:
     """Read etc/limits.toml; SettingsError names the file, field, value and rule."""
-    return read_settings(path, Limits)
+    limits = read_settings(path, Limits)
+    for name in _LATER:
+        if name not in limits.parent.model_fields_set:
+            raise SettingsError(
+                f"{path}: parent.{name} is missing (every setting is required; there is no default)"
+            )
+    return limits

@@ -37,6 +37,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "parent": {
         "max_share_of_adv_bp": 100, "max_duration_s": 28_800, "max_open_count": 50, "max_repeats_count": 2,
         "repeat_period_ms": 60_000, "reference_max_age_ms": 5000, "restricted_symbols": [],
+        "max_amendments_count": 3, "short_sale_accounts": [],
     },
     "symbols": {
         "BTC-USD": {

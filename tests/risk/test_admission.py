@@ -17,9 +17,12 @@ from tests.risk.build import (
     SECOND,
     TICK,
     USD,
+    child,
     gate,
+    gate_with_parent,
     market,
     parent,
+    passed,
     refused,
 )
 
@@ -151,6 +154,124 @@ def test_so_many_parents_are_open_at_once() -> None:
     g.parent_closed("P1")
     g.parent_closed("P1")
     assert g.admit(like(4, qty_lots=4), market(), NOW) is None
+
+
+def test_a_number_is_one_desks_own() -> None:
+    g = gate()
+    assert g.admit(parent(desk="A"), market(), NOW) is None
+    assert g.admit(parent(parent_id="P2", desk="B"), market(), NOW) is None
+    no = refused(g.admit(parent(parent_id="P3", desk="A", account="OTHER"), market(), NOW))
+    assert (no.rule, no.value) == ("duplicate", "ClOrdID(11) D1 of A")
+
+
+def test_numbers_stay_used_when_another_gate_takes_over() -> None:
+    old, new = gate(), gate()
+    assert old.admit(parent(desk="A"), market(), NOW) is None
+    new.inherit_desk_ids(old)
+    assert refused(new.admit(parent(parent_id="P2", desk="A"), market(), NOW)).rule == "duplicate"
+
+
+# short sales
+
+
+@pytest.mark.parametrize("side", [Side.SELL_SHORT, Side.SELL_SHORT_EXEMPT])
+def test_only_the_accounts_that_may_sell_short_do_and_somebody_locates(side: Side) -> None:
+    g = gate(parent__short_sale_accounts=["ACC"])
+    no = refused(g.admit(parent(side=side), market(), NOW))
+    assert (no.rule, no.number, no.value, no.ord_rej_reason) == ("short_sale", 13, "no LocateReqd(114)", 11)
+    no = refused(g.admit(parent(side=side, account="B", locate_reqd=False), market(), NOW))
+    assert (no.setting, no.limit, no.ord_rej_reason_sp2) == ("parent.short_sale_accounts", "ACC", 22)
+    assert g.admit(parent(side=side, locate_reqd=False), market(), NOW) is None
+    assert g.admit(parent(parent_id="P2", cl_ord_id="D2", side=side, locate_reqd=True), market(), NOW) is None
+
+
+# amendments
+
+
+def amended(**changes: Any) -> Parent:
+    return parent(**{"cl_ord_id": "R1", **changes})
+
+
+@pytest.mark.parametrize(("changes", "rule"), [
+    ({"qty_lots": 20 * BTC + 1}, "quantity"),
+    ({"limit_nanos": ASK + 1}, "tick"),
+    ({"limit_nanos": 15_000 * USD + TICK}, "value"),
+    ({"end_ns": NOW}, "duration"),
+    ({"end_ns": NOW + 28_800 * SECOND + 1}, "duration"),
+    ({"cl_ord_id": "D1"}, "duplicate"),
+    ({"qty_lots": 2 * BTC - 1}, "parent_conservation"),
+])
+def test_an_amendment_is_judged_as_the_parent_that_would_result(changes: dict[str, Any], rule: str) -> None:
+    g = gate_with_parent()
+    passed(g.check(child(1, qty_lots=2 * BTC), market(), NOW))
+    g.filled("S1-1", 2 * BTC)
+    assert refused(g.judge_amendment(amended(**changes), market(), NOW)).rule == rule
+    assert refused(g.amend(amended(**changes), market(), NOW)).rule == rule
+    line = g.exposure.parents["P1"]
+    assert (line.qty_lots, line.limit_nanos, line.amendments) == (10 * BTC, None, 0)
+    assert g.admit(parent(parent_id="P2", cl_ord_id="R1", qty_lots=1), market(), NOW) is None
+
+
+def test_an_amendment_binds_from_then_on() -> None:
+    g = gate_with_parent()
+    passed(g.check(child(1, qty_lots=2 * BTC), market(), NOW))
+    wanted = amended(qty_lots=2 * BTC, limit_nanos=ASK)
+    assert g.judge_amendment(wanted, market(), NOW) is None
+    assert g.exposure.parents["P1"].qty_lots == 10 * BTC
+    assert g.amend(wanted, market(), NOW) is None
+    assert refused(g.check(child(2, qty_lots=1), market(), NOW)).rule == "parent_conservation"
+    g.closed("S1-1")
+    assert refused(g.check(child(3, qty_lots=BTC), market(), NOW)).rule == "size"
+    assert refused(g.check(child(4, qty_lots=1, price_nanos=ASK + TICK), market(), NOW)).rule == "collar"
+    assert refused(g.admit(parent(parent_id="P2", cl_ord_id="R1"), market(), NOW)).rule == "duplicate"
+
+
+def test_what_works_must_fit_before_a_parent_shrinks() -> None:
+    g = gate_with_parent()
+    passed(g.check(child(1, qty_lots=2 * BTC), market(), NOW))
+    smaller = amended(qty_lots=BTC)
+    assert g.judge_amendment(smaller, market(), NOW) is None
+    assert refused(g.amend(smaller, market(), NOW)).rule == "parent_conservation"
+    g.closed("S1-1")
+    assert g.amend(smaller, market(), NOW) is None
+
+
+def test_a_latch_and_the_end_of_a_parent_refuse_its_amendment() -> None:
+    g = gate_with_parent()
+    g.kill.latch(Scope("parent", "P1"), Mode.SUSPEND, "ann", "drill", NOW)
+    assert refused(g.amend(amended(), market(), NOW)).rule == "kill_latch"
+    g.kill.reinstate(Scope("parent", "P1"), "bob", "over", NOW)
+    g.parent_closed("P1")
+    assert refused(g.amend(amended(), market(), NOW)).rule == "open_parent"
+
+
+def test_a_parent_is_amended_so_often_and_a_change_of_time_alone_does_not_repeat_it() -> None:
+    g = gate_with_parent(parent__max_open_count=1)
+    for number in range(3):
+        later = amended(cl_ord_id=f"R{number}", end_ns=NOW + (600 + number) * SECOND)
+        assert g.amend(later, market(), NOW) is None
+    no = refused(g.amend(amended(cl_ord_id="R9"), market(), NOW))
+    assert (no.rule, no.value, no.limit, no.setting) == ("amendments", 4, 3, "parent.max_amendments_count")
+
+
+def test_amending_to_and_fro_repeats() -> None:
+    g = gate_with_parent(parent__max_amendments_count=50)
+    assert g.amend(amended(cl_ord_id="R1", qty_lots=BTC), market(), NOW) is None
+    assert g.amend(amended(cl_ord_id="R2"), market(), NOW) is None
+    assert g.amend(amended(cl_ord_id="R3", qty_lots=BTC), market(), NOW) is None
+    assert refused(g.amend(amended(cl_ord_id="R4"), market(), NOW)).rule == "repeats"
+
+
+@pytest.mark.parametrize(("changes", "code"), [
+    ({"qty_lots": 20 * BTC + 1}, 26),
+    ({"limit_nanos": ASK + 1}, 18),
+    ({"limit_nanos": 15_000 * USD + TICK}, 27),
+    ({"qty_lots": 0}, 13),
+    ({"end_ns": NOW}, 4),
+])
+def test_fix_5_has_codes_of_its_own(changes: dict[str, Any], code: int) -> None:
+    assert refused(gate().admit(parent(**changes), market(), NOW)).ord_rej_reason_sp2 == code
+    assert refused(gate().admit(parent(), None, NOW)).ord_rej_reason_sp2 == 19
 
 
 # the kill latch

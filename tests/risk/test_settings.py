@@ -41,9 +41,9 @@ def test_the_shipped_settings_let_the_demonstration_work(repository: Path) -> No
 
 
 def test_every_shipped_limit_is_commented_and_says_its_unit(limits_text: str) -> None:
-    units = ("_bp", "_lots", "_quote", "_s", "_ms", "_count", "_required", "_symbols")
+    units = ("_bp", "_lots", "_quote", "_s", "_ms", "_count", "_required", "_symbols", "_accounts")
     names = re.findall(r"^(\w+) = ", limits_text, re.MULTILINE)
-    assert len(names) == 25
+    assert len(names) == 27
     assert [name for name in names if not name.endswith(units)] == []
     assert limits_text.count("\n# ") >= len(names)
 
@@ -156,3 +156,13 @@ def test_an_instrument_that_cannot_be_is_an_error(changes: dict[str, int]) -> No
     good = {"tick_nanos": TICK, "lots_per_unit": BTC, "round_lots": 1, "min_lots": 1, "adv_lots": BTC}
     with pytest.raises(ValueError, match="BTC-USD"):
         Instrument(symbol="BTC-USD", currency="USD", **good | changes)
+
+
+def test_limits_of_a_journal_from_before_a_limit_are_read_and_keep_their_name() -> None:
+    """The hash stands in every verdict of that journal."""
+    now = limits(parent__max_amendments_count=100)
+    before = now.model_dump(mode="json")
+    del before["parent"]["max_amendments_count"], before["parent"]["short_sale_accounts"]
+    assert Limits.model_validate(before).digest == now.digest
+    assert limits(parent__max_amendments_count=99).digest != now.digest
+    assert limits(parent__max_amendments_count=100, parent__short_sale_accounts=["A"]).digest != now.digest

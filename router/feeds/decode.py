@@ -37,6 +37,7 @@ FEED = np.dtype(
         ("symbol", np.uint8, (SYMBOL_BYTES,)),
         ("request_len", np.int64, (V_MAX,)),
         ("request", np.uint8, (V_MAX, REQUEST_BYTES)),
+        ("rpt_seq", np.int64, (V_MAX,)),  # RptSeq(83) of the last entry held; -1: not numbered
         ("rule", np.int64),  # why the last message was refused, an index of RULES; 0 = it was not
         ("at", np.int64),  # and by which token
         ("count", np.int64),  # entries of the last message, in `entries`
@@ -51,6 +52,7 @@ Feed = Any  # the one row of an array of FEED, inside kernels
 _NOT_DECIMAL, _PRICE_RANGE, _OFF_TICK, _QTY_RANGE, _OFF_LOT = 1, 2, 3, 4, 5
 _SYMBOL, _COUNT, _ACTION, _KIND, _ORDER, _NO_PRICE, _NO_QTY = 6, 7, 8, 9, 10, 11, 12
 _TOO_MANY, _UNKNOWN_LEVEL, _NO_COUNT, _NO_KIND = 13, 14, 15, 16
+_RPT_SEQ = 17
 RULES = (
     "",
     "must be a plain unsigned decimal",
@@ -69,6 +71,7 @@ RULES = (
     "cannot follow from the levels held",
     "has no NoMDEntries(268) before its entries",
     "has no MDEntryType(269)",
+    "must be the number after that of the entry before",
 )
 
 
@@ -99,6 +102,20 @@ def _decimal(raw: Bytes, start: int, end: int) -> tuple[int, int, int]:
     for _ in range(max(decimals, 0), 9):
         nanos *= 10
     return 0, whole, nanos
+
+
+@njit(cache=True, nogil=True)
+def _number(raw: Bytes, start: int, end: int) -> int:
+    """An unsigned integer of at most 18 digits, or -1."""
+    if end <= start or end - start > 18:
+        return -1
+    value = 0
+    for i in range(start, end):
+        c = int(np.int64(raw[i])) - 48
+        if c < 0 or c > 9:
+            return -1
+        value = value * 10 + c
+    return value
 
 
 @njit(cache=True, nogil=True)
@@ -166,7 +183,8 @@ def _close_entry(feed: Feed, i: int, seen: int, at: int) -> bool:
 
 @njit(cache=True, nogil=True)
 def _decode(feed: Feed, v: int, raw: Bytes, tok: Tokens, tokens: int, first: int) -> bool:
-    """Fill feed.entries from a W (first = 269) or an X (first = 279).
+    """Fill feed.entries from a W (first = 269) or an X (first = 279). Where entries are numbered (83), those
+    of an X go on from where the last message ended, and a W says where that is.
 
     False: refused by feed.rule at token feed.at; with rule 0, it answers another request.
     """
@@ -175,6 +193,7 @@ def _decode(feed: Feed, v: int, raw: Bytes, tok: Tokens, tokens: int, first: int
     feed.count = 0
     stated, stated_at = -1, min(2, tokens - 1)  # MsgType(35) is the third field
     n, seen, at = 0, 0, 0
+    rpt_seq = -1 if first == 269 else feed.rpt_seq[v]
     for t in range(tokens):
         tag = tok[t, 0]
         start, end = tok[t, 1], tok[t, 2]
@@ -185,12 +204,9 @@ def _decode(feed: Feed, v: int, raw: Bytes, tok: Tokens, tokens: int, first: int
             if not _same(raw, start, end, feed.symbol, feed.symbol_len):
                 return _refuse(feed, _SYMBOL, t)
         elif tag == 268:
-            stated, stated_at = 0, t
-            for i in range(start, end):
-                c = int(np.int64(raw[i])) - 48
-                if c < 0 or c > 9 or stated > MAX_ENTRIES:
-                    return _refuse(feed, _COUNT, t)
-                stated = stated * 10 + c
+            stated, stated_at = _number(raw, start, end), t
+            if stated < 0:
+                return _refuse(feed, _COUNT, t)
             if stated > MAX_ENTRIES:
                 return _refuse(feed, _TOO_MANY, t)
         elif tag == first:
@@ -229,6 +245,11 @@ def _decode(feed: Feed, v: int, raw: Bytes, tok: Tokens, tokens: int, first: int
                 return _refuse(feed, rule, t)
             feed.entries[n - 1].qty = qty
             seen |= 4
+        elif tag == 83 and n > 0:
+            number = _number(raw, start, end)
+            if number < 0 or (first == 279 and rpt_seq >= 0 and number != rpt_seq + 1):
+                return _refuse(feed, _RPT_SEQ, t)
+            rpt_seq = max(rpt_seq, number)
         elif tag == 2446 and n > 0:
             side = raw[start]
             feed.entries[n - 1].sign = 1 if side == 49 else (-1 if side == 50 else 0)
@@ -237,6 +258,7 @@ def _decode(feed: Feed, v: int, raw: Bytes, tok: Tokens, tokens: int, first: int
     if n != stated:
         return _refuse(feed, _COUNT if stated >= 0 else _NO_COUNT, stated_at)
     feed.count = n
+    feed.rpt_seq[v] = rpt_seq
     return True
 
 

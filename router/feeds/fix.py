@@ -1,10 +1,11 @@
-"""FIX 4.4 market data by price into the book: MarketDataRequest (V) out; snapshot (W) and incremental (X) in.
+"""FIX market data by price into the book: MarketDataRequest (V) out; snapshot (W) and incremental (X) in.
 
 Read (FIX 4.4 volume 3): 262 MDReqID, 55 Symbol, 268 NoMDEntries, and per entry 279 MDUpdateAction (X
 only, first of its group), 269 MDEntryType (0 bid, 1 offer, 2 trade; first of its group in W), 55, 270,
 271, and 2446 AggressorSide (borrowed from 5.0SP2: 1 buyer, 2 seller). Other tags are passed over. An X
-without 262 belongs to the request in force. What cannot be understood exactly is refused with a
-FeedError; the book is then to be rebuilt.
+without 262 belongs to the request in force. FIX 5.0SP2 numbers the entries of a book by 83 RptSeq; one
+that does not follow the one before is refused: it is older than the snapshot, or something is missing.
+What cannot be understood exactly is refused with a FeedError; the book is then to be rebuilt.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ REFUSED = -1  # in place of flags
 _NAMES = {
     35: "MsgType",
     55: "Symbol",
+    83: "RptSeq",
     262: "MDReqID",
     268: "NoMDEntries",
     269: "MDEntryType",
@@ -93,6 +95,7 @@ class FixFeed:
         row = self._feeds[0]
         row["request"][v, : len(request)] = list(request)
         row["request_len"][v] = len(request)
+        row["rpt_seq"][v] = -1
         self._requests[v] = request
         return self._body(request, SUBSCRIBE, depth)
 

@@ -95,6 +95,46 @@ class TestSnapshot:
         assert made.error() == "MDEntryPx(270) 5.0 cannot follow from the levels held"
 
 
+class TestNumbered:
+    """RptSeq(83) of FIX 5.0 SP2."""
+
+    W = "262=md-1|779=20260105-00:00:00|55=BTC-USD|268=1|269=0|270=5|271=1|83=7|"
+
+    @staticmethod
+    def entry(number: object, px: int = 4) -> str:
+        return f"279=0|269=0|55=BTC-USD|270={px}|271=1|83={number}|"
+
+    def test_entries_go_on_from_the_snapshot(self) -> None:
+        made = Bench()
+        assert made.w(self.W) == TOUCH
+        assert made.x(f"268=2|{self.entry(8)}{self.entry(9, 3)}") == 0
+        assert made.x(f"268=1|{self.entry(10, 2)}") == 0
+        assert len(made.levels(BID)) == 4
+
+    @pytest.mark.parametrize("number", [6, 7, 9, "", "x", "-8", "1" * 19])
+    def test_one_that_does_not_follow_is_refused(self, number: object) -> None:
+        made = Bench()
+        made.w(self.W)
+        assert made.x(f"268=1|{self.entry(number)}") == REFUSED
+        assert made.error() == f"RptSeq(83) {number} must be the number after that of the entry before"
+        assert made.x(f"268=1|{self.entry(8)}") == 0  # the refused one has changed nothing
+
+    def test_after_an_empty_snapshot_and_after_one_without_numbers_the_first_counts(self) -> None:
+        made = Bench()
+        for body in ("262=md-1|55=BTC-USD|268=0|", self.W.replace("83=7|", "")):
+            made.w(body)
+            assert made.x(f"268=1|{self.entry(70)}") & TOUCH == (TOUCH if "268=0" in body else 0)
+            assert made.x(f"268=1|{self.entry(70, 3)}") == REFUSED
+            assert made.x(f"268=1|{self.entry(71, 3)}") == 0
+
+    def test_a_new_request_begins_again(self) -> None:
+        made = Bench()
+        made.w(self.W)
+        made.feed.subscribe(0, REQUEST, 0)
+        made.w(self.W.replace("83=7", "83=1"))
+        assert made.x(f"268=1|{self.entry(2)}") == 0
+
+
 class TestIncremental:
     def test_one_message_of_every_kind(self, bench: Bench) -> None:
         flags = bench.x(

@@ -15,10 +15,11 @@ import structlog
 from fixsim.desk import Block, Desk
 from fixsim.settings import NANOS, Settings
 from risk.errors import SettingsError
+from router.addresses import Backoff
 from router.clock import Clock, SteppedClock, SystemClock
 from router.fix.codec import Framer, Message
 from router.fix.session import Session, SessionConfig
-from router.link import Backoff, Link, Network, TcpNetwork
+from router.link import Link, Network, TcpNetwork
 from router.lockstep import Participant
 
 log = structlog.get_logger()

@@ -22,6 +22,7 @@ import structlog
 
 from risk.errors import SettingsError
 from risk.instrument import ReferenceData
+from router.addresses import Backoff
 from router.clock import Clock, SteppedClock
 from router.config import EngineConfig
 from router.connections import Connections
@@ -33,13 +34,16 @@ from router.guard import Guard
 from router.identity import OrderIds
 from router.inference import Inference
 from router.journalfile import JournalFile
-from router.link import Backoff, Link, Listener, Network
+from router.link import Link, Listener, Network
 from router.lockstep import Participant
 from router.policy import Policy
+from router.reloads import reload
 from router.settings import MS, Settings
+from router.ways import acceptor_tls, ways_of
 
 log = structlog.get_logger()
 
+SECOND = 1_000_000_000
 COLLECT_S = 1.0
 LOGOUT_S = 0.2
 DUE_BOUND = 1000  # rounds of timers within one instant, each of which must make progress
@@ -63,7 +67,12 @@ class App:
         config: EngineConfig,
         reference: ReferenceData,
     ) -> None:
-        """`engine` is new, or as the journal left it; it is started here, when the time is known."""
+        """`engine` is new, or as the journal left it; it is started here, when the time is known.
+
+        SettingsError if a password file or a certificate does not do.
+        """
+        self._ways = ways_of(settings)
+        self._tls = acceptor_tls(settings)
         self._settings = settings
         self._config = config
         self._reference = reference
@@ -75,7 +84,8 @@ class App:
         self._network = network
         self._random = randomness
         self._inference = Inference(policies, clock)
-        self._connections = Connections(engine, network, clock.now_ns, self._decide)
+        patience_ns = settings.oms.logon_timeout_s * SECOND
+        self._connections = Connections(engine, network, clock.now_ns, self._decide, patience_ns)
         self._console = Console(engine, self._operate, journal.sync, self._spawn)
         self._guard = Guard(journal, clock, self._stop_trading)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -100,7 +110,9 @@ class App:
             self._participant = Participant(lockstep.name, self, self._clock)
         owner = self._participant or self
         with self._setting("oms.port", f"{oms.port} on {oms.host}"):
-            self._listener = await self._network.serve(oms.host, oms.port, lambda: Link(owner, Framer()))
+            self._listener = await self._network.serve(
+                oms.host, oms.port, lambda: Link(owner, Framer()), self._tls
+            )
         control = ControlServer(operators.socket, operators.operators, self._on_command)
         with self._setting("control.socket", operators.socket):
             await control.start()
@@ -140,15 +152,9 @@ class App:
         """The time is known: the engine starts, and every session's first dial is due."""
         self._reference.refuse_stale(datetime.fromtimestamp(now_ns // 10**9, UTC).date())
         self._engine.start(self._config, self._ids, now_ns)
-        by_slot = {venue.slot: (venue.host, venue.port) for venue in self._settings.venues}
-        addresses = {
-            port.index: by_slot[port.venue]
-            for port in self._engine.running.ports
-            if port.session.config.role == "initiator"
-        }
         patience = self._settings.orders
         first_ns, cap_ns = patience.reconnect_first_ms * MS, patience.reconnect_cap_ms * MS
-        self._connections.begin(addresses, partial(Backoff, first_ns, cap_ns, self._random.random), now_ns)
+        self._connections.begin(self._ways, partial(Backoff, first_ns, cap_ns, self._random.random), now_ns)
         if self.kill_wanted:
             self._kill_by_signal()
         self._flush()
@@ -248,7 +254,9 @@ class App:
         if self._stopped:
             return
         try:
-            for index in self._connections.due(self._clock.now_ns()):
+            now_ns = self._clock.now_ns()
+            self._connections.tend(now_ns)
+            for index in self._connections.due(now_ns):
                 self._spawn(self._dial(index))
             self._settle()
         except Exception as error:  # as above
@@ -259,7 +267,7 @@ class App:
         self._wake()
 
     def deadline_ns(self) -> int | None:
-        """The engine's next deadline, or the next dial."""
+        """The engine's next deadline, or the connections': a dial, a session that opens or closes."""
         if not self._connections.begun:
             return None
         dues = (self._engine.deadline_ns(), self._connections.deadline_ns())
@@ -278,6 +286,7 @@ class App:
                 if self._done is not None and not self._done.done():
                     self._done.set_exception(error)
                 return
+        self._connections.tend(now_ns)
         self._connections.drain_all()
         for _ in range(DUE_BOUND):
             due_ns = self._engine.deadline_ns()
@@ -315,6 +324,7 @@ class App:
             for index, raw in writes:
                 if may_risk or not any(mark in raw[:64] for mark in NEW_RISK):
                     self._connections.write(index, raw)
+        self._connections.flushed()
         if core.hangups:
             hangups, core.hangups = core.hangups, []
             for index in hangups:
@@ -335,10 +345,33 @@ class App:
     def _on_command(self, command: Command) -> AsyncIterator[Answer]:
         if not self._connections.begun:
             raise CommandRefused("the router has not begun: it waits for the simulator's clock")
+        match command.cmd:
+            case "sessions":
+                return self._console.answers(self._connections.view())
+            case "reload sessions":
+                return self._console.converse(self._reload(command))
         return self._console.on_command(command)
 
     def _operate(self, number: int, request: dict[str, Any]) -> None:
-        self._guarded(lambda: self._engine.operator(number, request, self._clock.now_ns()))
+        now_ns = self._clock.now_ns()
+
+        def act() -> None:
+            self._engine.operator(number, request, now_ns)
+            if request["cmd"] == "add sessions":
+                self._connections.reread(self._ways, now_ns)
+
+        self._guarded(act)
+
+    def _reload(self, command: Command) -> dict[str, Any]:
+        """Reads the settings again; the command that adds what they add. SettingsError if they do not do."""
+        read = reload(self._settings, self._engine.running.config, self._ways)
+        self._ways = read.ways
+        return {
+            "cmd": "add sessions",
+            "sessions": [spec.model_dump(mode="json") for spec in read.added],
+            "changed": read.changed,
+            "identity": command.identity,
+        }
 
     def _stop_trading(self, cmd: str, identity: str, reason: str) -> None:
         self._console.command(

@@ -24,6 +24,7 @@ from router.journalfile import verify as verify_journal
 from router.lockstep import LockstepError
 from router.settings import Settings, load
 from router.startup import engine_config
+from router.ways import acceptor_tls, ways_of
 
 FOLLOW_S = 0.2
 FAULTS = (SettingsError, ControlError, AlreadyRunning, JournalError, LockstepError)
@@ -39,6 +40,8 @@ app = typer.Typer(
 )
 journal_app = typer.Typer(no_args_is_help=True, help="Read a journal: check it whole, or print its records.")
 app.add_typer(journal_app, name="journal")
+sessions_app = typer.Typer(help="Show the FIX sessions, reset one, or read their settings again.")
+app.add_typer(sessions_app, name="sessions")
 
 SettingsOption = Annotated[
     Path, typer.Option("--settings", "-s", metavar="FILE", help="The router's settings file.")
@@ -168,6 +171,50 @@ def orders(
     _command({"cmd": "orders"}, settings, socket, as_json)
 
 
+@sessions_app.callback(invoke_without_command=True)
+def sessions(
+    context: typer.Context,
+    settings: SettingsOption = DEFAULT_SETTINGS,
+    socket: SocketOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show each FIX session: state, numbers, address, hours, and how long its messages take."""
+    if context.invoked_subcommand is None:
+        _command({"cmd": "sessions"}, settings, socket, as_json)
+
+
+@sessions_app.command(name="reload")
+def reload_sessions(
+    identity: IdentityOption = "",
+    settings: SettingsOption = DEFAULT_SETTINGS,
+    socket: SocketOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let the running router read its settings again.
+
+    New desks and drop copies are added; addresses, hours, passwords and pins change. Whatever else differs is
+    refused by name, and nothing changes then.
+    """
+    _command({"cmd": "reload sessions", "identity": identity}, settings, socket, as_json)
+
+
+@sessions_app.command(name="reset")
+def reset_session(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The session, as `router sessions` shows it.")],
+    reason: ReasonOption,
+    identity: IdentityOption = "",
+    settings: SettingsOption = DEFAULT_SETTINGS,
+    socket: SocketOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set both sequence numbers of a session that is logged off to 1, with its next Logon.
+
+    Where we dial, that Logon says so: ResetSeqNumFlag(141)=Y; a desk must begin with MsgSeqNum 1.
+    """
+    request = {"cmd": "reset session", "name": name, "reason": reason, "identity": identity}
+    _command(request, settings, socket, as_json)
+
+
 @journal_app.command()
 def verify(path: PathArgument) -> None:
     """Check every record's CRC, the numbering and the hash chain; print what the journal holds.
@@ -212,6 +259,8 @@ def check_files(settings: Settings) -> tuple[Path, ...]:
         reference.refuse_stale(datetime.fromtimestamp(SystemClock().now_ns() // 10**9, UTC).date())
     policy = importlib.import_module("router.policy")  # ONNX Runtime: too slow to load for a kill
     policy.load_all(policy.read_policies(settings.files.policies))
+    ways_of(settings)
+    acceptor_tls(settings)
     files = settings.files
     return (settings.path, files.venues, files.limits, files.instruments, files.policies)
 
@@ -304,6 +353,12 @@ def _print_answer(answer: dict[str, Any]) -> None:
             typer.echo(f"{parent_id}  {what}  {answer['state']}{stopped}  (desk's {answer['cl_ord_id']})")
         case {"event": "status"}:
             _print_status(answer)
+        case {"event": "session"}:
+            _print_session(answer)
+        case {"event": "session reset", "session": name, "next_out": out, "next_in": received}:
+            typer.echo(f"{name}: both numbers go back to 1 with the next Logon; now out {out}, in {received}")
+        case {"event": "sessions reloaded", "added": added, "changed": changed}:
+            typer.echo(f"added: {', '.join(added) or 'none'}; changed: {', '.join(changed) or 'none'}")
         case {"event": "reinstated", "latched_by": identity, "still_latched": left}:
             still = f"; STILL LATCHED: {', '.join(left)}" if left else ""
             typer.echo(f"reinstated what {identity} had latched{still}")
@@ -334,6 +389,27 @@ def _print_status(answer: dict[str, Any]) -> None:
     if not answer["latches"]:
         typer.echo("latches   none")
     typer.echo(f"limits    {answer['limits_hash']}")
+
+
+def _print_session(answer: dict[str, Any]) -> None:
+    numbers = f"next out {answer['next_out']}, in {answer['next_in']}, waiting {answer['waiting']}"
+    what = f"{answer['kind']}, {answer['version']}"
+    where = f", at {answer['address']}" if answer["address"] else ""
+    typer.echo(f"{answer['session']:20} {answer['state']}  ({what}{where}; {numbers})")
+    if answer["next_change_ns"] is not None:
+        changes = "closes" if answer["is_open"] else "CLOSED, opens"
+        typer.echo(f"  {changes} at {utc_text(answer['next_change_ns'])} UTC")
+    for msg_type, times in answer["latency"].items():
+        parts = [
+            f"{name} {_us(spread['p50_ns'])} / {_us(spread['p99_ns'])} / {_us(spread['max_ns'])}"
+            for name, spread in times.items()
+        ]
+        count = times["handled"]["count"]
+        typer.echo(f"  {msg_type:2} {count:8}  p50 / p99 / max in µs: {', '.join(parts)}")
+
+
+def _us(ns: int) -> str:
+    return f"{ns / 1000:.1f}"
 
 
 def main() -> None:

@@ -1,86 +1,142 @@
 """The daemon's transports: which link carries which session, dialling the venues, letting the desks in.
 
 Bytes go in order of arrival to the engine, whole messages at a time; what the engine wants written or closed
-is done here. A desk is known by its Logon; who is not in the settings, or is connected already, is refused.
+is done here. A desk is known by its Logon; who is not in the settings, is connected already, comes outside
+its hours or with another's certificate is refused. Passwords are put into and taken out of Logons here, at
+the wire.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import structlog
 
+from router.addresses import Addresses, Backoff
 from router.core import Port, PortKind
 from router.engine import Engine
-from router.fix import tags
+from router.fix import secrets, tags
 from router.fix.codec import Framer, Garbled, Message
 from router.fix.decimals import show
-from router.link import Backoff, Link, Network, Owner
+from router.hours import Hours
+from router.link import Link, Network, Owner
+from router.stamps import Stamps
+from router.strangers import Strangers
+from router.ways import Way
 
 log = structlog.get_logger()
 
-MAX_STRANGERS = 32  # connections that have not said who they are; the oldest gives way to the next
+LOGON_FIELD = b"\x0135=A\x01"
+SECRET_FIELDS = (b"\x01554=", b"\x01925=")
+# Their fields are the venues', and they come by the thousand: not searched for passwords.
+HOT = frozenset({tags.EXECUTION_REPORT, tags.MARKET_DATA_SNAPSHOT, tags.MARKET_DATA_INCREMENTAL})
+
+
+class _Stamp(NamedTuple):
+    session: str
+    msg_type: bytes
+    sent_ns: int
+    arrived_ns: int
+    handled_ns: int
+    wrote: bool
 
 
 class Connections:
     """`now_ns` is the daemon's clock; `heard` is called after each message that the engine was given."""
 
     def __init__(
-        self, engine: Engine, network: Network, now_ns: Callable[[], int], heard: Callable[[], None]
+        self,
+        engine: Engine,
+        network: Network,
+        now_ns: Callable[[], int],
+        heard: Callable[[], None],
+        logon_timeout_ns: int,
     ) -> None:
         self._engine = engine
         self._network = network
         self._now_ns = now_ns
         self._heard = heard
         self.begun = False
+        self.stamps = Stamps()
         self._given_up = False
         self._feeds_held = False
         self._ports: list[Port] = []
+        self._ways: Mapping[str, Way] = {}
+        self._backoff: Callable[[], Backoff] | None = None
+        self.hours = Hours({})
         self._links: dict[int, Link] = {}
         self._index: dict[Link, int] = {}
-        self._strangers: list[Link] = []  # accepted, and not yet known by their Logon
-        self._addresses: dict[int, tuple[str, int]] = {}
-        self._backoff: dict[int, Backoff] = {}
-        self._dial_ns: dict[int, int] = {}
+        self._strangers: Strangers[Link] = Strangers(logon_timeout_ns)
+        self._addresses: dict[int, Addresses] = {}
         self._dialling: set[int] = set()
-        self._unproven: set[int] = set()  # dialled, and not yet logged on: only that ends the growing pauses
+        self._stamped: list[_Stamp] = []
 
-    def begin(
-        self, addresses: dict[int, tuple[str, int]], backoff: Callable[[], Backoff], now_ns: int
-    ) -> None:
-        """The engine has started: every session that we begin, by port index, is to be dialled now."""
+    def begin(self, ways: Mapping[str, Way], backoff: Callable[[], Backoff], now_ns: int) -> None:
+        """The engine has started: every session that we begin is to be dialled now, if it is open."""
         self.begun = True
+        self._backoff = backoff
         self._ports = self._engine.running.ports
-        self._addresses = addresses
-        self._backoff = {index: backoff() for index in addresses}
-        self._dial_ns = dict.fromkeys(addresses, now_ns)
+        self.reread(ways, now_ns)
+
+    def reread(self, ways: Mapping[str, Way], now_ns: int) -> None:
+        """The settings were read (again): new sessions are dialled, and moved ones when they are down."""
+        assert self._backoff is not None
+        self._ways = ways
+        self.hours.reread({name: way.schedule for name, way in ways.items() if way.schedule is not None})
+        for port in self._ports:
+            addresses = ways[port.session.name].addresses
+            if not addresses:
+                continue
+            if port.index not in self._addresses:
+                self._addresses[port.index] = Addresses(addresses, self._backoff(), now_ns)
+            else:
+                self._addresses[port.index].move(addresses, now_ns)
+        self.tend(now_ns)
+
+    def tend(self, now_ns: int) -> None:
+        """What the time brings: sessions that open or close, and strangers who have waited too long."""
+        for name, period in self.hours.turns(now_ns):
+            index = self._named(name)
+            request: dict[str, Any]
+            if period is None:
+                request = {"cmd": "close session", "name": name, "reason": "closed by its schedule"}
+            else:
+                request = {"cmd": "open session", "name": name, "period_ns": period.start_ns}
+                if index in self._addresses:
+                    self._addresses[index].wake(now_ns)
+            self._engine.operator(0, request, now_ns)
+        for stranger in self._strangers.overdue(now_ns):
+            self._refuse(stranger, "it has not logged on in time")
 
     # What happens on links.
 
     def up(self, link: Link) -> None:
+        now_ns = self._now_ns()
         if not link.dialled:
-            self._strangers.append(link)
-            if len(self._strangers) > MAX_STRANGERS:
-                self._refuse(self._strangers[0], f"{MAX_STRANGERS} others came, and it has not logged on")
+            oldest = self._strangers.came(link, now_ns)
+            if oldest is not None:
+                self._refuse(oldest, "too many others came, and it has not logged on")
             return
-        index = next(port.index for port in self._ports if port.session.name == link.name)
-        self._dial_ns.pop(index, None)
-        self._unproven.add(index)
+        index = self._named(link.name)
+        if not self.hours.is_open(link.name):
+            link.abort("its hours ended while it was dialled")
+            return
         self._join(index, link)
 
     def down(self, link: Link, reason: str) -> None:
         index = self._index.pop(link, None)
         if index is None:
-            with suppress(ValueError):
-                self._strangers.remove(link)
+            self._strangers.gone(link)
+            if link.dialled:
+                self._addresses[self._named(link.name)].ended(self._now_ns())
             return
         del self._links[index]
         now_ns = self._now_ns()
         log.warning("link down", session=self._ports[index].session.name, reason=reason)
         self._engine.link(index, False, now_ns)
         if index in self._addresses and not self._given_up:
-            self._dial_ns[index] = now_ns + self._backoff[index].next_delay_ns()
+            self._addresses[index].ended(now_ns)
 
     def blocked(self, link: Link, blocked: bool) -> None:
         index = self._index.get(link)
@@ -91,19 +147,39 @@ class Connections:
         """Gives the engine every whole message that has come on the link."""
         engine, framer = self._engine, link.framer
         index = self._index.get(link)
+        arrived_ns = self._now_ns()
         while link.up and (message := framer.next()) is not None:
+            if isinstance(message, Garbled):
+                message = secrets.redact_garbled(message)
             if index is None:
                 index = self._introduce(link, message)
                 if index is None:
                     return
-            if isinstance(message, Message):
-                engine.message(index, message, self._now_ns())
-            else:
-                engine.garbled(index, message, self._now_ns())
+            port = self._ports[index]
+            now_ns = self._now_ns()
+            if isinstance(message, Garbled):
+                engine.garbled(index, message, now_ns)
+                self._heard()
+                continue
+            if message.msg_type not in HOT:
+                message = self._redacted(port, message)
+            writes = engine.running.writes
+            waiting = len(writes)
+            engine.message(index, message, now_ns)
+            wrote = len(writes) > waiting
+            if message.msg_type == tags.LOGON:
+                self._logon(port, index)
+            self._stamped.append(
+                _Stamp(
+                    port.session.name,
+                    message.msg_type,
+                    message.sending_time_ns,
+                    arrived_ns,
+                    self._now_ns(),
+                    wrote,
+                )
+            )
             self._heard()
-        if index in self._unproven and self._ports[index].session.is_logged_on:
-            self._unproven.discard(index)
-            self._backoff[index].reset()
 
     def drain_all(self) -> None:
         """Every link in the order of sessions, then who is not known yet in the order of arrival."""
@@ -111,8 +187,36 @@ class Connections:
             link = self._links.get(index)
             if link is not None:
                 self.drain(link)
-        for stranger in list(self._strangers):
+        for stranger in self._strangers.waiting():
             self.drain(stranger)
+
+    def flushed(self) -> None:
+        """What the messages led to is written: their times are known."""
+        if self._stamped:
+            now_ns = self._now_ns()
+            stamped, self._stamped = self._stamped, []
+            for stamp in stamped:
+                written_ns = now_ns if stamp.wrote else None
+                self.stamps.message(*stamp[:5], written_ns)
+
+    def _logon(self, port: Port, index: int) -> None:
+        if port.session.is_logged_on:
+            if index in self._addresses:
+                self._addresses[index].good()
+        elif port.kind.is_acceptor:
+            self._strangers.failed(port.session.name, self._now_ns())
+
+    def _redacted(self, port: Port, message: Message) -> Message:
+        """The message as engine, journal and log may see it: whether its password was right, and not what it
+        is.
+        """
+        raw = message.raw
+        if not any(field in raw for field in SECRET_FIELDS):
+            return message
+        credential = self._ways[port.session.name].credential
+        if message.msg_type != tags.LOGON or credential is None:
+            return secrets.redact(message, lambda *_: False)
+        return secrets.redact(message, credential.accepts)
 
     def _introduce(self, link: Link, message: Message | Garbled) -> int | None:
         """Whose link this is, from its first message: a Logon to us from a desk that we know."""
@@ -126,18 +230,33 @@ class Connections:
                     config.sender_comp_id.encode(),
                 ):
                     index = port.index
-        if index is None or index in self._links:
-            why = "no Logon(A) of a desk in oms.desks" if index is None else "its session is up already"
+        why = self._unwelcome(link, index)
+        if why or index is None:
             self._refuse(link, f"{_said(message)}: {why}")
             return None
-        self._strangers.remove(link)
+        self._strangers.gone(link)
         link.name = self._ports[index].session.name
         self._join(index, link)
         return index
 
+    def _unwelcome(self, link: Link, index: int | None) -> str:
+        """Why the link may not carry the session; "" if it may."""
+        if index is None:
+            return "no Logon(A) of a desk in oms.desks"
+        name = self._ports[index].session.name
+        pins = self._ways[name].pins
+        if pins and link.fingerprint() not in pins:
+            return f"its certificate has SHA-256 {link.fingerprint()}, which is not pinned for this desk"
+        if self._strangers.rests(name, self._now_ns()):
+            return "too many of its Logons were refused in this minute"
+        if not self.hours.is_open(name):
+            return "outside its hours"
+        return "its session is up already" if index in self._links else ""
+
     def _refuse(self, link: Link, why: str) -> None:
-        self._strangers.remove(link)
-        log.warning("connection refused", ports=link.ports, why=why)
+        self._strangers.gone(link)
+        if self._strangers.refused(self._now_ns()):
+            log.warning("connection refused", ports=link.ports, why=why)
         link.abort(why)
 
     def _join(self, index: int, link: Link) -> None:
@@ -145,12 +264,17 @@ class Connections:
         self._index[link] = index
         self._engine.link(index, True, self._now_ns())
 
+    def _named(self, name: str) -> int:
+        return next(port.index for port in self._ports if port.session.name == name)
+
     # What the engine wants.
 
     def write(self, index: int, raw: bytes) -> None:
         """Bytes for a link that has gone meanwhile are dropped: its session knows, or will hear."""
         link = self._links.get(index)
         if link is not None:
+            if LOGON_FIELD in raw[:40]:
+                raw = secrets.fill(raw, self._ways[self._ports[index].session.name].secrets)
             link.write(raw)
 
     def hang_up(self, index: int) -> None:
@@ -165,21 +289,31 @@ class Connections:
     # Dialling.
 
     def deadline_ns(self) -> int | None:
-        """When the next dial is due."""
-        return min((due for index, due in self._dial_ns.items() if self._may_dial(index)), default=None)
+        """When the next dial is due, a session opens or closes, or a stranger's time is up."""
+        dues = [to.due_ns for index, to in self._addresses.items() if self._may_dial(index)]
+        dues += [self.hours.deadline_ns(), self._strangers.deadline_ns()]
+        return min((due for due in dues if due is not None), default=None)
 
     def due(self, now_ns: int) -> list[int]:
         """Ports to dial now, in their order."""
-        return [i for i, due in sorted(self._dial_ns.items()) if due <= now_ns and self._may_dial(i)]
+        dues = {index: to.due_ns for index, to in sorted(self._addresses.items()) if self._may_dial(index)}
+        return [index for index, due_ns in dues.items() if due_ns is not None and due_ns <= now_ns]
+
+    def address(self, index: int) -> str:
+        """Where a session's peer is dialled; "" if it dials us."""
+        to = self._addresses.get(index)
+        return "" if to is None else str(to.address)
 
     def _may_dial(self, index: int) -> bool:
-        held = self._feeds_held and self._ports[index].kind is PortKind.MARKET_DATA
-        return index not in self._dialling and not held
+        port = self._ports[index]
+        held = self._feeds_held and port.kind is PortKind.MARKET_DATA
+        return not (held or self._given_up or index in self._dialling) and self.hours.is_open(
+            port.session.name
+        )
 
     def give_up(self) -> None:
         """Dial nobody any more."""
         self._given_up = True
-        self._dial_ns.clear()
 
     def hold_feeds(self, held: bool) -> None:
         """While the journal is short of space, market data must not eat what is kept for orders."""
@@ -190,17 +324,41 @@ class Connections:
             if held and port.kind is PortKind.MARKET_DATA:
                 self.hang_up(port.index)
 
+    def view(self) -> list[dict[str, Any]]:
+        """What operators may see of each session: the engine's state, and beside it address, hours and
+        times.
+        """
+        return [
+            {
+                **session,
+                "address": self.address(port.index),
+                "is_open": self.hours.is_open(port.session.name),
+                "next_change_ns": self.hours.next_change_ns(port.session.name),
+                "latency": self.stamps.of(port.session.name),
+            }
+            for port, session in zip(self._ports, self._engine.view("sessions"), strict=True)
+        ]
+
     async def dial(self, index: int, owner: Owner) -> None:
-        """Connects, or notes when to try again."""
-        host, number = self._addresses[index]
+        """Connects, or notes when and where to try again."""
         name = self._ports[index].session.name
+        to, tls = self._addresses[index], self._ways[name].tls
+        address = to.address
         self._dialling.add(index)
+        to.dialling()
+
+        def link() -> Link:
+            refusal = None if tls is None else tls.refusal
+            return Link(owner, Framer(), name=name, dialled=True, refusal=refusal)
+
         try:
-            await self._network.dial(host, number, lambda: Link(owner, Framer(), name=name, dialled=True))
+            if tls is None:
+                await self._network.dial(address.host, address.port, link)
+            else:
+                await self._network.dial(address.host, address.port, link, tls.context, tls.server_name)
         except OSError as error:
-            log.warning("cannot connect", session=name, address=f"{host}:{number}", error=str(error))
-            if index in self._dial_ns:
-                self._dial_ns[index] = self._now_ns() + self._backoff[index].next_delay_ns()
+            log.warning("cannot connect", session=name, address=str(address), error=str(error) or "no answer")
+            to.ended(self._now_ns())
         finally:
             self._dialling.discard(index)
 

@@ -61,18 +61,26 @@ class Console:
                 yield answer
             return
         self._refuse_unknown(command)
+        request = {
+            "cmd": command.cmd,
+            "scope": command.scope,
+            "name": command.name,
+            "identity": command.identity,
+            "reason": command.reason,
+        }
+        async for answer in self.converse(request):
+            yield answer
+
+    async def answers(self, bodies: list[Answer]) -> AsyncIterator[Answer]:
+        for body in bodies:
+            yield body
+
+    async def converse(self, request: dict[str, Any]) -> AsyncIterator[Answer]:
+        """Gives a command to the engine, and yields its answers to the last."""
         queue: Conversation = asyncio.Queue(BOUND)
         number = self.next_number
         self._conversations[number] = queue
-        self.command(
-            {
-                "cmd": command.cmd,
-                "scope": command.scope,
-                "name": command.name,
-                "identity": command.identity,
-                "reason": command.reason,
-            }
-        )
+        self.command(request)
         try:
             last = False
             while not last:
@@ -89,6 +97,11 @@ class Console:
         if command.cmd == "reinstate" or command.scope == "all":
             return
         core = self._engine.running
+        if command.cmd == "reset session":
+            sessions = sorted(port.session.name for port in core.ports)
+            if command.name not in sessions:
+                raise CommandRefused(f"no session is called {command.name}; known are {', '.join(sessions)}")
+            return
         live = [child.order for child in core.orders.live()]
         match command.scope:
             case "venue":

@@ -5,8 +5,9 @@ as, and in which roles. The socket is mode 0660. A request is one line:
 
     {"cmd": "kill", "scope": "venue", "name": "XLIT1", "identity": "trader", "reason": "…"}
 
-`scope` ("all", "venue", "symbol", "parent") and `reason` belong to kill, suspend and reinstate; status,
-parents and orders take neither. `identity` may be left out where the uid has one identity only that may do
+`scope` ("all", "venue", "symbol", "parent") and `reason` belong to kill, suspend and reinstate, a session's
+`name` and `reason` to "reset session"; status, parents, orders, sessions and "reload sessions" take none of
+them. `identity` may be left out where the uid has one identity only that may do
 it.
 
 Each answer is one line with an "event". The server itself says {"event": "refused", "reason": …} and, last,
@@ -47,6 +48,9 @@ ROLES = {
     "status": "view",
     "parents": "view",
     "orders": "view",
+    "sessions": "view",
+    "reload sessions": "sessions",
+    "reset session": "sessions",
 }
 SCOPED = frozenset({"kill", "suspend", "reinstate"})
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
@@ -95,15 +99,19 @@ def parse_command(line: bytes, uid: int, operators: Iterable[Operator]) -> Comma
         raise CommandRefused(f"cmd {cmd!r} is not one of {', '.join(ROLES)}")
     identity = _identity(request.get("identity", ""), uid, role, operators)
     reason = request.get("reason", "").strip()
-    if cmd in SCOPED:
-        if scope not in SCOPES:
-            raise CommandRefused(f"scope {scope!r} is not one of {', '.join(SCOPES)}")
-        if (scope == "all") != (name == ""):
-            raise CommandRefused(f"scope {scope} {'takes no' if scope == 'all' else 'needs a'} name")
+    if cmd in SCOPED or cmd == "reset session":
         if not reason:
             raise CommandRefused(f"{cmd} needs a reason")
         if len(reason) > MAX_REASON:
             raise CommandRefused(f"the reason has {len(reason)} characters; at most {MAX_REASON}")
+    if cmd == "reset session":
+        if scope or not name:
+            raise CommandRefused(f"{cmd} takes a name, and no scope")
+    elif cmd in SCOPED:
+        if scope not in SCOPES:
+            raise CommandRefused(f"scope {scope!r} is not one of {', '.join(SCOPES)}")
+        if (scope == "all") != (name == ""):
+            raise CommandRefused(f"scope {scope} {'takes no' if scope == 'all' else 'needs a'} name")
     elif scope or name or reason:
         raise CommandRefused(f"{cmd} takes no scope, name or reason")
     return Command(cmd, identity, scope, name, reason)

@@ -22,6 +22,7 @@ from router.marketdata import MarketData
 from router.orders import Child, OrderTable
 from router.outbox import Outbox, Outgoing
 from router.parent import ParentWork
+from router.throttle import Throttle
 from router.timers import Timers
 
 
@@ -51,11 +52,16 @@ class Port:
     up: bool = False  # the transport is there
     writable: bool = True  # the transport takes bytes
     touched: bool = False  # something waits since the last pump
+    throttle: Throttle | None = None  # the peer's limit of messages a second
+    is_open: bool = True  # by its hours
+    period_ns: int = 0  # when the period of its schedule began, 0 if it never did
+    reset_due: bool = False  # its numbers go back to 1 as soon as its state allows that
 
     @property
     def takes_orders(self) -> bool:
         """What is queued now would leave now, and nothing that the venue said before is missing."""
-        return self.writable and self.session.state is State.ACTIVE
+        waits = self.throttle is not None and len(self.outbox) > 0
+        return self.writable and self.session.state is State.ACTIVE and not waits
 
 
 class OrderIds(Protocol):
@@ -128,15 +134,29 @@ class Core:
         for port in self._touched:
             session = port.session
             outbox = port.outbox
-            while port.writable and session.is_logged_on and (message := outbox.pop()) is not None:
+            while port.writable and session.is_logged_on:
+                if port.throttle is not None and self._must_wait(port, port.throttle):
+                    break
+                if (message := outbox.pop()) is None:
+                    break
                 self.write(port, session.encode(message.msg_type, message.body, self.now_ns))
             port.touched = len(outbox) > 0
             if port.touched:
                 still.append(port)
         self._touched = still
 
+    def _must_wait(self, port: Port, throttle: Throttle) -> bool:
+        """What would leave next is over the peer's limit; a timer says when it may."""
+        free_ns = throttle.free_ns(self.now_ns, cancel=port.outbox.cancel_is_next)
+        if free_ns <= self.now_ns or not len(port.outbox):
+            return False
+        self.timers.set(("throttle", str(port.index)), free_ns)
+        return True
+
     def write(self, port: Port, raw: bytes) -> None:
         """Bytes that leave now: first the journal's, then the wire's (the shell keeps that order)."""
+        if port.throttle is not None:
+            port.throttle.left(self.now_ns)
         self.journal.append(Kind.FIX_OUT, self.now_ns, port.tag + raw)
         self.writes.append((port.index, raw))
 

@@ -40,6 +40,8 @@ from router.records import (
     pack_answer,
     pack_garbled,
 )
+from router.sessions import COMMANDS as SESSION_COMMANDS
+from router.sessions import Sessions
 from router.tick import Decide, Ticker
 from router.views import view
 
@@ -74,6 +76,7 @@ class Engine:
         self.kills = Kills(core, self.execution)
         self.ticker = Ticker(core, self.execution)
         self.oms = Oms(core, self.ticker, self.execution)
+        self.sessions = Sessions(core, self._handle)
         open_ports(core, old)
         open_markets(core)
         if old is not None:
@@ -86,6 +89,8 @@ class Engine:
         port = core.ports[index]
         port.up = port.writable = up
         session = port.session
+        if up:
+            self.sessions.settle(port)
         self._handle(core, port, session.connected(now_ns) if up else session.disconnected(now_ns))
         core.pump()
 
@@ -141,6 +146,8 @@ class Engine:
         if request["cmd"] == "log out":
             for port in core.ports:
                 self._handle(core, port, port.session.logout(request["reason"], now_ns))
+        elif request["cmd"] in SESSION_COMMANDS:
+            self.sessions.command(command, request)
         else:
             if request["cmd"] == "drain":
                 self.ticker.stopped = self.execution.draining = True
@@ -161,7 +168,7 @@ class Engine:
         self._journal = journal
 
     def view(self, what: str) -> list[dict[str, Any]]:
-        """What an operator may see: "status", "parents" or "orders"."""
+        """What an operator may see: "status", "parents", "orders" or "sessions"."""
         return view(self.running, what)
 
     def deadline_ns(self) -> int | None:
@@ -272,6 +279,8 @@ class Engine:
                 port = core.ports[int(name)]
                 self._handle(core, port, port.session.timer(core.now_ns))
                 self._watch(core, port)
+            case "throttle":
+                core.wake(core.ports[int(name)])
             case "decide":
                 self.ticker.interval(name)
             case "overdue":
@@ -330,6 +339,7 @@ class Engine:
         if port.kind is PortKind.ORDERS:
             self.execution.session_up(port)
         self._sessions_changed(core, port, up=True)
+        self.sessions.settle(port)
 
     def _logged_out(self, core: Core, port: Port) -> None:
         if port.kind is PortKind.ORDERS:

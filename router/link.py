@@ -15,6 +15,8 @@ import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from router.tls import fingerprint
+
 if TYPE_CHECKING:
     from router.fix.codec import Framer
 
@@ -55,7 +57,7 @@ class Link(asyncio.BufferedProtocol):
         soft_bytes: int = SOFT_BYTES,
         cap_bytes: int = CAP_BYTES,
     ) -> None:
-        """`refusal` looks at a connection before the owner hears of it, and says why it is not taken, or ""."""
+        """`refusal` says why a connection is not taken, or "", before the owner hears of it."""
         self.owner = owner
         self.framer = framer
         self.name = name
@@ -128,6 +130,10 @@ class Link(asyncio.BufferedProtocol):
                 self._transport.close()
                 asyncio.get_running_loop().call_later(CLOSE_S, self._transport.abort)
 
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate that the peer has shown; "" without TLS, or if it showed none."""
+        return "" if self._transport is None else fingerprint(self._transport)
+
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -198,7 +204,12 @@ class Network(Protocol):
         """Accept connections, each with a link of its own. OSError if the port is in use."""
 
     async def dial(
-        self, host: str, port: int, factory: LinkFactory, tls: ssl.SSLContext | None = None, server_name: str = ""
+        self,
+        host: str,
+        port: int,
+        factory: LinkFactory,
+        tls: ssl.SSLContext | None = None,
+        server_name: str = "",
     ) -> Link:
         """Connect; `link_up` has been called when this returns. OSError if nobody answers, or who answers is
         not taken.
@@ -230,7 +241,12 @@ class TcpNetwork:
         )
 
     async def dial(
-        self, host: str, port: int, factory: LinkFactory, tls: ssl.SSLContext | None = None, server_name: str = ""
+        self,
+        host: str,
+        port: int,
+        factory: LinkFactory,
+        tls: ssl.SSLContext | None = None,
+        server_name: str = "",
     ) -> Link:
         patience = None if tls is None else HANDSHAKE_S
         loop = asyncio.get_running_loop()

@@ -16,6 +16,7 @@ from router.fix.session import Session, SessionConfig
 from router.fix.versions import VERSIONS
 from router.marketdata import FeedLimits, MarketData, Venue
 from router.outbox import Outbox
+from router.throttle import Throttle
 
 DESK_RESENDS = frozenset({tags.EXECUTION_REPORT, tags.ORDER_CANCEL_REJECT, tags.BUSINESS_MESSAGE_REJECT})
 
@@ -41,30 +42,34 @@ def refuse_misfit(config: EngineConfig, old: Core) -> None:
 
 def open_ports(core: Core, old: Core | None) -> None:
     """One port for each session, in the order of the configuration, which is their number in the journal."""
-    ports = [] if old is None else old.ports
-    known = {port.session.name: port.session for port in ports}
-    up = {port.session.name for port in ports if port.up}
-    waiting = {port.session.name: port.outbox.waiting() for port in ports}
-    for index, spec in enumerate(core.config.sessions):
-        kind = PortKind(spec.kind)
-        config = session_config(spec)
-        session = known.get(spec.name)
-        if session is None or session.config != config:
-            fresh = Session(config)
-            if session is not None:
-                fresh.inherit(session)
-            session = fresh
-        elif spec.name in up:
-            session.disconnected(core.now_ns)  # the process that held the connection is gone
-        port = Port(index, kind, spec.venue, session, Outbox(core.config.outbox_bound), bytes((index,)))
-        core.ports.append(port)
-        if kind.is_acceptor and spec.name in waiting:
-            for message in waiting[spec.name]:
+    before = {} if old is None else {port.session.name: port for port in old.ports}
+    for spec in core.config.sessions:
+        open_port(core, spec, before.get(spec.name))
+
+
+def open_port(core: Core, spec: SessionSpec, before: Port | None = None) -> None:
+    """The next port. `before` is the session's port in the process that was."""
+    kind, config, index = PortKind(spec.kind), session_config(spec), len(core.ports)
+    session = Session(config) if before is None else before.session
+    if before is not None and session.config != config:
+        session = Session(config)
+        session.inherit(before.session)
+    elif before is not None and before.up:
+        session.disconnected(core.now_ns)  # the process that held the connection is gone
+    port = Port(index, kind, spec.venue, session, Outbox(core.config.outbox_bound), bytes((index,)))
+    if spec.max_messages_per_s:
+        port.throttle = Throttle(spec.max_messages_per_s, spec.cancels_per_s)
+    port.is_open = not spec.has_schedule
+    core.ports.append(port)
+    if before is not None:
+        port.period_ns, port.reset_due = before.period_ns, before.reset_due
+        if kind.is_acceptor:
+            for message in before.outbox.waiting():
                 core.queue(port, message)  # reports that are owed
-        if kind is PortKind.ORDERS:
-            core.order_ports[spec.venue] = port
-        elif kind is PortKind.MARKET_DATA:
-            core.feed_ports[spec.venue] = port
+    if kind is PortKind.ORDERS:
+        core.order_ports[spec.venue] = port
+    elif kind is PortKind.MARKET_DATA:
+        core.feed_ports[spec.venue] = port
 
 
 def session_config(spec: SessionSpec) -> SessionConfig:

@@ -43,6 +43,10 @@ class Outbox:
         """Cancels are bounded by the open orders, so that they are never refused here."""
         self._cancels.append(message)
 
+    @property
+    def cancel_is_next(self) -> bool:
+        return bool(self._cancels)
+
     def pop(self) -> Outgoing | None:
         if self._cancels:
             return self._cancels.popleft()

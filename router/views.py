@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from router.core import Core
+from router.core import Core, Port
 from router.fix.decimals import lots_to_wire, nanos_to_wire
 from router.marketdata import MarketData
 from router.orders import Child
@@ -15,9 +15,11 @@ from router.parent import ParentWork
 
 
 def view(core: Core, what: str) -> list[dict[str, Any]]:
-    """ "status": one answer; "parents", "orders": one answer for each."""
+    """ "status": one answer; "parents", "orders", "sessions": one answer for each."""
     if what == "status":
         return [_status(core)]
+    if what == "sessions":
+        return [_session(port) for port in core.ports]
     if what == "parents":
         return [_parent(core, work) for work in core.parents.values()]
     return [_order(core, child) for child in core.orders.live()]
@@ -42,6 +44,20 @@ def _status(core: Core) -> dict[str, Any]:
         "limits_hash": core.gate.limits_hash,
         "open_orders": len(core.orders.live()),
         "open_parents": sum(not work.is_ended for work in core.parents.values()),
+    }
+
+
+def _session(port: Port) -> dict[str, Any]:
+    session = port.session
+    return {
+        "event": "session",
+        "session": session.name,
+        "kind": port.kind.value,
+        "version": session.config.version.name,
+        "state": session.state.name.lower(),
+        "next_out": session.next_out,
+        "next_in": session.next_in,
+        "waiting": len(port.outbox),
     }
 
 

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,10 +32,12 @@ class NobodyThere:
     def __init__(self) -> None:
         self.dials = 0
 
-    async def serve(self, host: str, port: int, factory: Callable[[], Link]) -> Listener:
+    async def serve(self, host: str, port: int, factory: Callable[[], Link], tls: Any = None) -> Listener:
         raise NotImplementedError
 
-    async def dial(self, host: str, port: int, factory: Callable[[], Link]) -> Link:
+    async def dial(
+        self, host: str, port: int, factory: Callable[[], Link], tls: Any = None, server_name: str = ""
+    ) -> Link:
         self.dials += 1
         raise ConnectionRefusedError(111, "refused")
 

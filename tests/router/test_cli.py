@@ -128,7 +128,7 @@ def test_a_reason_must_be_given(router: Any) -> None:
 
 
 def test_views_print_what_the_router_says(router: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = {"event": "session", "name": "XLIT1-OE", "state": "logged on", "next_out": 5, "books": [1, 2]}
+    answer = {"event": "gauge", "name": "XLIT1-OE", "state": "logged on", "next_out": 5, "books": [1, 2]}
     monkeypatch.setattr(cli, "ask", Socket(0, answer).ask)
     for command in ("status", "parents", "orders"):
         status, out, _ = router(command, "--socket", "x")

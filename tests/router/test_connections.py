@@ -6,16 +6,21 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from router.connections import MAX_STRANGERS, Connections
+from router.addresses import Backoff
+from router.connections import Connections
 from router.fix import events
 from router.fix.codec import Framer, parse
 from router.fix.session import Session, SessionConfig
 from router.fix.states import State
-from router.link import Backoff, Link
+from router.link import Link, Listener
+from router.peers import Address
+from router.strangers import MAX_STRANGERS
+from router.ways import Way
 from tests.router.rig import SECOND, Rig
 
 OE1, MD1 = 0, 1
 FIRST_NS, CAP_NS = 2 * SECOND, 8 * SECOND  # pauses, of which the lower half is drawn here
+PATIENCE_NS = 10 * SECOND  # with strangers
 
 
 class Wire(asyncio.Transport):
@@ -55,17 +60,24 @@ class Wire(asyncio.Transport):
 class Shell:
     """Connections around a real engine, with a network of lists; does what the app does around them."""
 
-    def __init__(self) -> None:
-        self.rig = Rig(up=False)
+    def __init__(self, ways: dict[str, Way] | None = None, **changes: Any) -> None:
+        self.rig = Rig(up=False, **changes)
         self.heard = 0
         self.open = True
         self.hang_up_at_once = False
         self.dialled: list[int] = []
         self.wires: dict[int, Wire] = {}
-        self.connections = Connections(self.rig.engine, self, lambda: self.rig.now, self.on_heard)  # type: ignore[arg-type]
+        self.connections = Connections(
+            self.rig.engine, self, lambda: self.rig.now, self.on_heard, PATIENCE_NS
+        )
         self.ours = [p.index for p in self.rig.core.ports if p.session.config.role == "initiator"]
-        addresses = {index: ("127.0.0.1", 9000 + index) for index in self.ours}
-        self.connections.begin(addresses, lambda: Backoff(FIRST_NS, CAP_NS, lambda: 0.0), self.rig.now)
+        self.ways = {port.session.name: Way() for port in self.rig.core.ports}
+        for index in self.ours:
+            name = self.rig.core.ports[index].session.name
+            self.ways[name] = Way(addresses=(Address(host="127.0.0.1", port=9000 + index),))
+        self.ways |= ways or {}
+        self.connections.begin(self.ways, lambda: Backoff(FIRST_NS, CAP_NS, lambda: 0.0), self.rig.now)
+        self.flush()
 
     def on_heard(self) -> None:
         self.heard += 1
@@ -82,7 +94,12 @@ class Shell:
 
     # The network.
 
-    async def dial(self, host: str, port: int, factory: Callable[[], Link]) -> Link:
+    async def serve(self, *_: Any) -> Listener:
+        raise NotImplementedError
+
+    async def dial(
+        self, host: str, port: int, factory: Callable[[], Link], tls: Any = None, server_name: str = ""
+    ) -> Link:
         index = port - 9000
         self.dialled.append(index)
         if not self.open:
@@ -237,7 +254,7 @@ async def test_a_desk_is_known_by_its_logon() -> None:
     assert parse(bytes(wire.got)).msg_type == b"A"  # type: ignore[union-attr]
     wire.end()
     assert shell.state(desk) is State.DISCONNECTED
-    assert shell.connections.deadline_ns() == shell.rig.now, "only what was due before: nobody dials a desk"
+    assert shell.connections.due(shell.rig.now) == shell.ours, "nobody dials a desk"
 
 
 async def test_whoever_is_not_a_desk_of_the_settings_is_refused_and_hears_nothing() -> None:

@@ -9,8 +9,9 @@ import simplefix
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router.addresses import Backoff
 from router.fix.codec import Framer, Message
-from router.link import Backoff, Link, TcpNetwork
+from router.link import Link, TcpNetwork
 
 
 def heartbeat(seq: int) -> bytes:

@@ -67,7 +67,7 @@ FAULTS = [
     ("router.toml", "interval_ms = 1000 ", "interval_ms = 50 ", ["min_event_interval_ms = 100 is over"]),
     ("router.toml", 'prefix = "SL1-"', 'prefix = "sl1"', ["daemon.clordid_prefix = 'sl1'", "pattern"]),
     ("router.toml", 'uid = "self"', "uid = -1", ["control.operators.0.uid", "-1"]),
-    ("router.toml", 'roles = ["kill", "reinstate", "view"] # k', 'roles = ["god"] # k', ["roles.0 = 'god'"]),
+    ("router.toml", 'roles = ["kill", ', 'roles = ["god", ', ["roles.0 = 'god'"]),
     ("router.toml", '"risk-officer"', '"trader"', ["identity trader appears more than once"]),
     ("router.toml", "port = 9410", "port = 94100", ["oms.port = 94100", "65535"]),
     (

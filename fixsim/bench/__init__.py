@@ -1,4 +1,5 @@
-"""`fixsim bench`: tick to order against its floor, market data into the book, the stages, the matching core.
+"""`fixsim bench`: tick to order against its floor, market data into the book, the stages, the FIX session and
+codec beside QuickFIX and simplefix, the matching core.
 
 `run` does all of it, with progress, and returns the exit status. What is heavy is imported there.
 """
@@ -25,11 +26,14 @@ class Effort:
     repeats: int
     orders: int
     flow_seconds: float
+    trip_blocks: int
+    trips: int
+    burst: int
     networks: tuple[tuple[int, ...], ...] = ((256, 256), (64, 64))
 
 
-FULL = Effort(20_000, 1000, 500, 5000, 1_000_000, 2000, 300, 15, 1_000_000, 1.0)
-QUICK = Effort(40, 20, 20, 40, 500, 20, 10, 1, 2000, 0.02)
+FULL = Effort(20_000, 1000, 500, 5000, 1_000_000, 2000, 300, 15, 1_000_000, 1.0, 15, 2000, 10_000)
+QUICK = Effort(40, 20, 20, 40, 500, 20, 10, 1, 2000, 0.02, 1, 20, 200)
 
 
 def run(out: Path | None, etc: Path, effort: Effort = FULL) -> int:
@@ -39,7 +43,18 @@ def run(out: Path | None, etc: Path, effort: Effort = FULL) -> int:
     from rich.console import Console
     from rich.progress import Progress
 
-    from fixsim.bench import feed, flows, latency, machine, matching, picture, report, stages
+    from fixsim.bench import (
+        codec,
+        feed,
+        flows,
+        latency,
+        machine,
+        matching,
+        picture,
+        report,
+        roundtrip,
+        stages,
+    )
     from fixsim.bench.settings import title
 
     console = Console()
@@ -85,11 +100,17 @@ def run(out: Path | None, etc: Path, effort: Effort = FULL) -> int:
             )
             for k, sizes in enumerate(effort.networks)
         ]  # fmt: skip
+        done = part("order to report and back, FIX", effort.trip_blocks)
+        quickfix = roundtrip.quickfix_python()
+        trips = roundtrip.measure(
+            folder / "trips", quickfix, effort.trip_blocks, effort.trips, effort.burst, done
+        )
+        costs = codec.measure(effort.repeats, part("codec", effort.repeats))
         done = part("matching core", matching.PARTS)
         speeds = matching.measure(folder, matching.peer_python(), effort.repeats, effort.orders, done)
         done = part("generated flow", flows.PARTS)
         paces = flows.measure(effort.flow_seconds, effort.repeats, done)
-    results = report.Results(about, paths, noise, rates, spans, speeds, paces)
+    results = report.Results(about, paths, noise, rates, spans, trips, costs, speeds, paces)
     for table in report.terminal(results):
         console.print(table)
     if out is not None:

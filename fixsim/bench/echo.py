@@ -30,7 +30,7 @@ class Echo(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._left -= len(data)
-        if self._left <= 0 and self._transport is not None:
+        while self._left <= 0 and self._transport is not None:
             self._left += self._size
             self._transport.write(self._reply)
 

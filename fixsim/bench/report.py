@@ -8,10 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from rich.table import Table
 
+from fixsim.bench.codec import Cost
 from fixsim.bench.feed import Rate
+from fixsim.bench.figures import Figures
+from fixsim.bench.fixreport import fix_tables
 from fixsim.bench.flows import REFERENCE_STEPS_PER_S, TASK, Pace
 from fixsim.bench.latency import Nanos, Pair
 from fixsim.bench.matching import Speed
+from fixsim.bench.roundtrip import Trip
 from fixsim.bench.stages import INPUTS, STAGES, Stages
 from fixsim.bench.walk import ENTRIES
 
@@ -26,24 +30,16 @@ class Results:
     noise: Pair
     rates: Sequence[Rate]
     stages: Sequence[Stages]
+    trips: Sequence[Trip]
+    codec: Sequence[Cost]
     matching: Sequence[Speed]
     flows: Sequence[Pace]
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """A table: its title, what it says, its head and its rows."""
-
-    title: str
-    text: str
-    head: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-
-
 def tables(results: Results) -> list[Figures]:
     return [
-        _machine(results), _latency(results), _feed(results), _stages(results), _matching(results),
-        _flows(results),
+        _machine(results), _latency(results), _feed(results), _stages(results),
+        *fix_tables(results.trips, results.codec), _matching(results), _flows(results),
     ]  # fmt: skip
 
 

@@ -92,6 +92,8 @@ def _leave(number: int, frame: object) -> NoReturn:
 
 def command_line(command: Sequence[str]) -> list[str]:
     """One of our console commands, as it is installed beside this interpreter."""
+    if Path(command[0]).is_absolute():  # of another environment
+        return list(command)
     return [str(Path(sys.executable).with_name(command[0])), *command[1:]]
 
 

@@ -8,14 +8,28 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from fixsim.bench import feed, flows, latency, machine, matching, picture, report, stages
+from fixsim.bench import (
+    codec,
+    feed,
+    fixreport,
+    flows,
+    latency,
+    machine,
+    matching,
+    picture,
+    report,
+    roundtrip,
+    stages,
+)
 from fixsim.bench.settings import ORDERS_PER_S, STRATEGY, BenchError, prepare
 from fixsim.bench.walk import BID_PX, DEPTH, ENTRIES, INSTRUMENT, RANGE, Walk
 from fixsim.cli import app
+from fixsim.demo.processes import DemoError
 from fixsim.tape.format import load_tape
 from risk.limits import load_limits
 from risk.market import Market
 from router.fix.codec import Message, encode, parse
+from router.journalfile import verify
 from router.marketdata import MarketData, Request, State, Venue
 from router.policy import load_all, read_policies
 from router.settings import load
@@ -88,6 +102,36 @@ class TestLatency:
         pair = latency.Pair("x", np.array([[2, 2, 2], [9, 9, 9]]), np.array([[1, 1, 1], [3, 3, 3]]), 1, 1)
         assert pair.ratio == pytest.approx(5.5 / 2)
         assert pair.block_ratio == 2.5
+
+
+class TestRoundTrip:
+    def test_orders_and_reports_go_between_two_processes_and_both_journals_hold_them(
+        self, tmp_path: Path
+    ) -> None:
+        done: list[int] = []
+        trips = roundtrip.measure(tmp_path / "run", None, 2, 10, 200, done.append)
+        assert [trip.name for trip in trips] == ["Sluice", "echo"]
+        assert all(trip.ns.shape == (2, 10) and trip.ns.min() > 0 for trip in trips)
+        assert all(trip.per_s.shape == (2,) and trip.per_s.min() > 0 for trip in trips)
+        assert done == [1, 1]
+        for name in ("initiator", "acceptor"):
+            kinds = verify(tmp_path / "run" / f"{name}.journal").kinds
+            assert kinds["FIX_OUT"] == kinds["FIX_IN"] == 1 + 10 + 2 * (10 + 200)
+
+    def test_a_peer_that_cannot_run_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(DemoError, match="QuickFIX"):
+            roundtrip.measure(tmp_path / "run", Path("/bin/false"), 1, 5, 64, nothing)
+
+
+class TestCodec:
+    def test_each_of_the_three_is_measured_by_both(self) -> None:
+        costs = codec.measure(1, nothing)
+        assert [(cost.what, cost.engine) for cost in costs] == [
+            (what, engine)
+            for what in (codec.ORDER, codec.REPORT, codec.BOOK)
+            for engine in ("Sluice", "simplefix")
+        ]
+        assert all(cost.us > 0 and cost.size > 100 for cost in costs)
 
 
 def small_rates() -> list[feed.Rate]:
@@ -180,12 +224,23 @@ class TestReport:
             matching.Speed("orders, batch door", "hftbacktest", 1_000_000, np.array([0.5, 1.0, 0.9])),
         ]
         paces = [flows.Pace(flows.TASK, 200_000.0), flows.Pace("queue-reactive flow: order events", 2e6)]
-        results = report.Results(machine.describe(), [pair], pair, small_rates(), spans, speeds, paces)
+        trips = [
+            roundtrip.Trip("Sluice", np.full((3, 4), 40_000), np.full(3, 36_000.0)),
+            roundtrip.Trip("QuickFIX", np.full((3, 4), 100_000), np.array([9000.0, 10_000.0, 20_000.0])),
+            roundtrip.Trip("echo", np.full((3, 4), 20_000), np.full(3, 200_000.0)),
+        ]
+        costs = [codec.Cost(codec.ORDER, "Sluice", 1.96, 171), codec.Cost(codec.REPORT, "Sluice", 4.4, 280)]
+        results = report.Results(
+            machine.describe(), [pair], pair, small_rates(), spans, trips, costs, speeds, paces
+        )
         picture.write_png(speeds, paces, tmp_path / "rates.png")
         assert (tmp_path / "rates.png").read_bytes().startswith(b"\x89PNG")
         page = report.markdown(results, "rates.png")
         assert "](rates.png)" in page
         for words in ("## Machine", "Python", "## Tick to order", "| 7.0 |", "3.50", "4 ×: met", "simplefix",
+                      "| Sluice | 40.0 | 40.0 | 36,000 | 0.40 | 3.60 | met / met |",
+                      "| QuickFIX | 100.0 | 100.0 | 10,000 | 1.00 | 1.00 |  |",
+                      "| 171 | 2.0 | 2: met |", "| 280 | 4.4 | 4: missed |",
                       "order events | 2,000,000 |", "| 200,000 | 74 | 100,000: met |",
                       "| Sluice: orders, batch door | 6,000,000 | 6.00 | 167 | 1.0 | 5 M: met |",
                       "| hftbacktest: orders, batch door | 1,000,000 | 1.11 | 900 | 5.4 |"):  # fmt: skip
@@ -193,6 +248,9 @@ class TestReport:
         stage_table = page.split("## Stages")[1].split("## ")[0]
         widths = {line.count("|") for line in stage_table.splitlines() if line.startswith("|")}
         assert len(widths) == 1
+        alone = fixreport.fix_tables([trips[0], trips[2]], costs)[0]
+        assert "make interop" in alone.text
+        assert alone.rows[0] == ("Sluice", "40.0", "40.0", "36,000", "", "", "")
         assert len(report.terminal(results)) == len(report.tables(results))
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from simplefix import FixMessage
 
 from router.fix import tags
-from router.fix.decimals import time_to_wire
 
 _MAX_TEXT = 200
 
@@ -21,7 +20,12 @@ def printable(text: str) -> bytes:
 
 
 def encode_admin(
-    begin_string: bytes, msg_type: bytes, seq: int, comp_ids: tuple[bytes, bytes], now_ns: int, pairs: Pairs
+    begin_string: bytes,
+    msg_type: bytes,
+    seq: int,
+    comp_ids: tuple[bytes, bytes],
+    sending_time: bytes,
+    pairs: Pairs,
 ) -> bytes:
     """One session message; `comp_ids` are sender and target."""
     message = FixMessage()
@@ -31,7 +35,7 @@ def encode_admin(
         (tags.SENDER_COMP_ID, comp_ids[0]),
         (tags.TARGET_COMP_ID, comp_ids[1]),
         (tags.MSG_SEQ_NUM, seq),
-        (tags.SENDING_TIME, time_to_wire(now_ns)),
+        (tags.SENDING_TIME, sending_time),
         *pairs,
     ):
         message.append_pair(tag, value)

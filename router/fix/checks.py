@@ -5,7 +5,7 @@ FIX 4.4 volume 2, "Session protocol", and SessionRejectReason(373). What a body 
 
 from router.fix import tags
 from router.fix.codec import Message
-from router.fix.config import MAX_HEART_BT_INT_S, SessionConfig
+from router.fix.config import SessionConfig
 from router.fix.decimals import int_from_wire, show, time_from_wire
 from router.fix.events import Rejected
 from router.fix.fault import (
@@ -18,23 +18,34 @@ from router.fix.fault import (
     VALUE_INCORRECT,
 )
 from router.fix.fault import Fault as Fault
+from router.fix.kernels import MAX_DIGITS
+from router.fix.secrets import PLACEHOLDER
 
 MS_NS = 1_000_000
 
 
-class Header:
-    """What every message of the peer must say: BeginString, CompIDs, and roughly our time."""
+# A latency that no clock shows, for sessions that do not look at it; less than 1970 to now, so that a
+# SendingTime that is none (below 0) is not taken for a time.
+_NO_LATENCY_NS = 10**18
 
-    __slots__ = ("begin_field", "from_peer", "to_us", "tolerance_ns")
+
+class Header:
+    """What every message of the peer must say: BeginString, CompIDs, and roughly our time.
+
+    For messages with nothing unusual about them the session compares these attributes itself.
+    """
+
+    __slots__ = ("begin_field", "checks_latency", "from_peer", "to_us", "tolerance_ns")
 
     def __init__(self, config: SessionConfig) -> None:
         self.begin_field = b"8=" + config.begin_string.encode() + b"\x01"
-        self.from_peer = config.target_comp_id.encode() + b"\x01"
-        self.to_us = config.sender_comp_id.encode() + b"\x01"
-        self.tolerance_ns = config.sending_time_tolerance_ns
+        self.from_peer = config.target_comp_id.encode() + b"\x01" if config.check_comp_ids else b""
+        self.to_us = config.sender_comp_id.encode() + b"\x01" if config.check_comp_ids else b""
+        self.checks_latency = config.check_latency
+        self.tolerance_ns = config.sending_time_tolerance_ns if config.check_latency else _NO_LATENCY_NS
 
     def is_ours(self, message: Message) -> bool:
-        """BeginString and CompIDs are this session's. Hot."""
+        """BeginString and CompIDs are this session's."""
         raw = message.raw
         return (
             raw.startswith(self.from_peer, message.sender_at)
@@ -43,24 +54,34 @@ class Header:
         )
 
     def is_timely(self, message: Message, now_ns: int) -> bool:
-        return abs(message.sending_time_ns - now_ns) <= self.tolerance_ns
+        return not self.checks_latency or abs(message.sending_time_ns - now_ns) <= self.tolerance_ns
 
     def fault(self, message: Message, now_ns: int) -> Fault | None:
-        """What ends the session at once; `ref_tag` is 0 where no Reject is due."""
+        """What is wrong with the header. If it is fatal, `ref_tag` is 0 where no Reject is due."""
         if not message.raw.startswith(self.begin_field):
-            return Fault(VALUE_INCORRECT, 0, "BeginString(8) is wrong", fatal=True)
-        if message.seq < 1:
-            return Fault(REQUIRED_TAG_MISSING, 0, "MsgSeqNum(34) is missing", fatal=True)
+            wire = show(message.get(tags.BEGIN_STRING) or b"")
+            return Fault(VALUE_INCORRECT, 0, f"Incorrect BeginString: {wire}", fatal=True)
+        if message.seq < 0:
+            number = message.get(tags.MSG_SEQ_NUM)
+            what = "is missing" if number is None else f"{show(number)} is not a number"
+            return Fault(REQUIRED_TAG_MISSING, 0, f"MsgSeqNum(34) {what}", fatal=True)
         if not self.is_ours(message):
-            from_peer = message.raw.startswith(self.from_peer, message.sender_at)
-            tag = tags.TARGET_COMP_ID if from_peer else tags.SENDER_COMP_ID
-            right = self.to_us if from_peer else self.from_peer
-            value = f"{tags.name_of(tag)} {show(message.get(tag) or b'')} is not {show(right[:-1])}"
-            return Fault(COMP_ID_PROBLEM, tag, f"CompID problem: {value}", fatal=True)
+            return self._comp_id_fault(message)
         if message.sending_time_ns >= 0 and not self.is_timely(message, now_ns):
             text = self.inaccuracy(message, now_ns)
             return Fault(SENDING_TIME_PROBLEM, tags.SENDING_TIME, text, fatal=True)
         return None
+
+    def _comp_id_fault(self, message: Message) -> Fault:
+        from_peer = message.raw.startswith(self.from_peer, message.sender_at)
+        tag = tags.TARGET_COMP_ID if from_peer else tags.SENDER_COMP_ID
+        right = self.to_us if from_peer else self.from_peer
+        wire = message.get(tag)
+        if not wire:
+            reason, what = (REQUIRED_TAG_MISSING, "missing") if wire is None else (TAG_WITHOUT_VALUE, "empty")
+            return Fault(reason, tag, f"{tags.name_of(tag)} is {what}")
+        value = f"{tags.name_of(tag)} {show(wire)} is not {show(right[:-1])}"
+        return Fault(COMP_ID_PROBLEM, tag, f"CompID problem: {value}", fatal=True)
 
     def inaccuracy(self, message: Message, now_ns: int) -> str:
         """How far the peer's clock is from ours, and how far it may be."""
@@ -90,13 +111,10 @@ def content_fault(message: Message) -> Fault | None:
         return Fault(reason, tag, f"{tags.name_of(tag)} {rule}")
     if message.sending_time_ns < 0:
         return _time_fault(message, tags.SENDING_TIME)
-    if message.poss_dup and message.msg_type != tags.SEQUENCE_RESET:
-        fault = _time_fault(message, tags.ORIG_SENDING_TIME)
+    if message.poss_dup:
+        fault = poss_dup_fault(message)
         if fault is not None:
             return fault
-        if time_from_wire(message.get(tags.ORIG_SENDING_TIME) or b"") > message.sending_time_ns:
-            text = "OrigSendingTime(122) is later than SendingTime(52)"
-            return Fault(SENDING_TIME_PROBLEM, tags.ORIG_SENDING_TIME, text, fatal=True)
     for tag, numeric in _REQUIRED.get(message.msg_type, ()):
         wire = message.get(tag)
         if wire is None:
@@ -107,6 +125,17 @@ def content_fault(message: Message) -> Fault | None:
             except ValueError as error:
                 return Fault(INCORRECT_FORMAT, tag, f"{tags.name_of(tag)} {error}")
     return None
+
+
+def poss_dup_fault(message: Message) -> Fault | None:
+    """A possible duplicate says when it was first sent, and that was before now; a gap fill need not."""
+    if message.msg_type == tags.SEQUENCE_RESET:
+        return None
+    fault = _time_fault(message, tags.ORIG_SENDING_TIME)
+    if fault is None and time_from_wire(message.get(tags.ORIG_SENDING_TIME) or b"") > message.sending_time_ns:
+        text = "SendingTime accuracy problem: OrigSendingTime(122) is later than SendingTime(52)"
+        return Fault(SENDING_TIME_PROBLEM, tags.ORIG_SENDING_TIME, text, fatal=True)
+    return fault
 
 
 def _time_fault(message: Message, tag: int) -> Fault | None:
@@ -121,27 +150,73 @@ def _time_fault(message: Message, tag: int) -> Fault | None:
     return None
 
 
-def logon_fault(message: Message) -> str | None:
-    """Why a Logon cannot be accepted, whatever the session; its CompIDs, number and time are looked at
-    elsewhere.
-    """
+def logon_fault(message: Message, config: SessionConfig) -> str | None:
+    """Why a Logon cannot be accepted, apart from its CompIDs, number and time."""
     fault = content_fault(message)
     if fault is not None:
         return fault.text
     method = message.get(tags.ENCRYPT_METHOD) or b""
     if int_from_wire(method) != 0:
         return f"EncryptMethod(98) {show(method)} is not 0 (none)"
+    low, high = config.min_heart_bt_int_s, config.max_heart_bt_int_s
     heart_bt_int_s = message.get_int(tags.HEART_BT_INT) or 0
-    if not 0 <= heart_bt_int_s <= MAX_HEART_BT_INT_S:
-        return f"HeartBtInt(108) {heart_bt_int_s} is not between 0 and {MAX_HEART_BT_INT_S}"
+    if not low <= heart_bt_int_s <= high:
+        return f"HeartBtInt(108) {heart_bt_int_s} is not between {low} and {high}"
     if message.get(tags.RESET_SEQ_NUM_FLAG) == b"Y" and message.seq != 1:
         return f"ResetSeqNumFlag(141)=Y needs MsgSeqNum(34) 1, not {message.seq}"
+    version = config.version
+    if version.appl_ver_id:
+        wire = message.get(tags.DEFAULT_APPL_VER_ID)
+        if wire is None:
+            return "DefaultApplVerID(1137) is missing"
+        if wire.decode("latin-1") != version.appl_ver_id:
+            return f"DefaultApplVerID(1137) {show(wire)} is not {version.appl_ver_id} ({version.name})"
+    if config.requires_password and message.get(tags.PASSWORD) != PLACEHOLDER:
+        return "Username(553) or Password(554) is wrong"
     return None
 
 
+def next_expected_of(message: Message, config: SessionConfig) -> int | None:
+    """NextExpectedMsgSeqNum(789) of a Logon; None where it is not there, not used, or no number."""
+    wire = message.get(tags.NEXT_EXPECTED_MSG_SEQ_NUM)
+    if not config.send_next_expected or wire is None or not wire.isdigit() or len(wire) > MAX_DIGITS:
+        return None
+    return int(wire)
+
+
+# To whom and from whom beyond the session's two ends, and what each becomes in an answer
+_REVERSED = {
+    tags.ON_BEHALF_OF_COMP_ID: tags.DELIVER_TO_COMP_ID,
+    tags.ON_BEHALF_OF_SUB_ID: tags.DELIVER_TO_SUB_ID,
+    tags.ON_BEHALF_OF_LOCATION_ID: tags.DELIVER_TO_LOCATION_ID,
+    tags.DELIVER_TO_COMP_ID: tags.ON_BEHALF_OF_COMP_ID,
+    tags.DELIVER_TO_SUB_ID: tags.ON_BEHALF_OF_SUB_ID,
+    tags.DELIVER_TO_LOCATION_ID: tags.ON_BEHALF_OF_LOCATION_ID,
+}
+
+
+def reversed_route(message: Message) -> list[tuple[int, bytes | int]]:
+    """The header fields that send an answer back the way that `message` came, in ascending order of tags."""
+    route = {_REVERSED[tag]: value for tag, value in message.fields() if tag in _REVERSED and value}
+    return sorted(route.items())
+
+
+_SESSION_STATUS = {
+    "0": "session active", "1": "password changed", "2": "password due to expire",
+    "3": "new password does not comply with policy", "4": "session logout complete",
+    "5": "invalid username or password", "6": "account locked", "7": "logons not allowed now",
+    "8": "password expired",
+}  # fmt: skip
+
+
 def text_of(message: Message) -> str:
-    """Text(58) for a person."""
-    return (message.get(tags.TEXT) or b"").decode("latin-1")
+    """Text(58) for a person, with SessionStatus(1409) if there is one."""
+    text = (message.get(tags.TEXT) or b"").decode("latin-1")
+    status = (message.get(tags.SESSION_STATUS) or b"").decode("latin-1")
+    if not status:
+        return text
+    known = f"SessionStatus(1409) {_SESSION_STATUS.get(status, status)}"
+    return f"{text}, {known}" if text else known
 
 
 def rejected_of(message: Message) -> Rejected:

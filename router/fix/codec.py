@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from router.fix import kernels
-from router.fix.decimals import WireClock, int_from_wire, show
+from router.fix.decimals import int_from_wire, show, wire_clock
 
 MAX_MESSAGE_BYTES: Final = 4 << 20
 _SMALLEST_FIELD_BYTES: Final = 3  # "1=" and the delimiter
@@ -269,19 +269,18 @@ class Encoder:
 
     __slots__ = ("_begin", "_clock", "_comp_ids")
 
-    def __init__(self, begin_string: bytes, sender: bytes, target: bytes) -> None:
+    def __init__(self, begin_string: bytes, sender: bytes, target: bytes, decimals: int = 3) -> None:
+        """`decimals` of SendingTime(52): 0, 3, 6 or 9."""
         self._begin = b"8=" + begin_string + b"\x019=%d\x0135="
         self._comp_ids = b"\x0149=" + sender + b"\x0156=" + target + b"\x0134=%d\x0152="
-        self._clock = WireClock()
+        self._clock = wire_clock(decimals)
 
     def encode(
         self, msg_type: bytes, seq: int, sending_time_ns: int, body: bytes, extra_header: bytes = b""
     ) -> bytes:
-        """`body` and `extra_header` are fields, each closed by its delimiter. SendingTime(52) is in
-        milliseconds.
-        """
+        """`body` and `extra_header` are fields, each closed by its delimiter."""
         rest = b"%b%b%b\x01%b%b" % (
-            msg_type, self._comp_ids % seq, self._clock.millis(sending_time_ns), extra_header, body,
+            msg_type, self._comp_ids % seq, self._clock.write(sending_time_ns), extra_header, body,
         )  # fmt: skip
         head = (self._begin % (len(rest) + 3)) + rest
         if len(head) <= _CHUNK:

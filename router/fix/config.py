@@ -35,9 +35,10 @@ class SessionConfig:
     send_last_processed: bool = False  # LastMsgSeqNumProcessed(369) in every header
 
     # When both numbers go back to 1. Each reset is an event; none is silent.
-    reset_on_logon: bool = False  # initiator: ResetSeqNumFlag(141)=Y; acceptor: at every Logon, asked or not
-    reset_on_logout: bool = False  # after Logout handshakes
-    reset_on_disconnect: bool = False  # after any end of a connection
+    # An initiator asks for it, by ResetSeqNumFlag(141)=Y in its next Logon; an acceptor takes the peer's 1.
+    reset_on_logon: bool = False  # initiator: in every Logon; acceptor: at every Logon, whatever its number
+    reset_on_logout: bool = False  # after a Logout, ours or the peer's
+    reset_on_disconnect: bool = False  # after any end of a session
     refuse_reset: bool = False  # the peer's ResetSeqNumFlag(141)=Y is refused
 
     # What is looked at
@@ -48,9 +49,13 @@ class SessionConfig:
     # What is written
     timestamp_digits: Literal[0, 3, 6, 9] = 3  # decimals of SendingTime(52) and OrigSendingTime(122)
     resend: frozenset[bytes] = frozenset()  # application types that are resent; others are gap filled
+    may_resend_orders: bool = False  # for an acceptor that sends orders back, and only for that
     resend_burst: int = 0  # at most so many messages of a resend at a time, 0: all at once
     resend_interval_ns: int = 1_000_000_000  # between two bursts
     resend_chunk: int = 0  # at most so many messages asked for by one ResendRequest, 0: all that are missing
+    resend_to_infinity: bool = False  # EndSeqNo(16) is 0 where all that is missing is asked for
+
+    await_logout: bool = False  # after a fault for which we log out, the peer may answer before we disconnect
 
     # Bounds
     max_resend_store: int = 10_000  # messages; older ones are gap filled
@@ -73,7 +78,8 @@ class SessionConfig:
                 raise ValueError(f"{field} {value!r} must be printable ASCII without % ({self.name})")
         if self.username and not (self.username.isascii() and self.username.isprintable()):
             raise ValueError(f"username {self.username!r} must be printable ASCII ({self.name})")
-        refused = self.resend & (NEVER_RESENT | tags.ADMIN_TYPES)
+        never = tags.ADMIN_TYPES if self.may_resend_orders else tags.ADMIN_TYPES | NEVER_RESENT
+        refused = self.resend & never
         if refused:
             listed = ", ".join(sorted(kind.decode() for kind in refused))
             raise ValueError(

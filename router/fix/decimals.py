@@ -155,7 +155,7 @@ def second_to_wire(second: int) -> bytes:
 
 
 class WireClock:
-    """Writes times, keeping the text of the last second, since most messages share it."""
+    """Writes times to the millisecond, keeping the text of the last second, since most messages share it."""
 
     __slots__ = ("_prefix", "_second")
 
@@ -163,8 +163,8 @@ class WireClock:
         self._second = -1
         self._prefix = b""
 
-    def millis(self, time_ns: int) -> bytes:
-        """YYYYMMDD-HH:MM:SS.sss"""
+    def write(self, time_ns: int) -> bytes:
+        """YYYYMMDD-HH:MM:SS.sss; finer digits are cut."""
         second = time_ns // NANOS
         if second != self._second:
             self._prefix = second_to_wire(second) + b"."
@@ -172,17 +172,43 @@ class WireClock:
         return self._prefix + MILLIS[time_ns // 1_000_000 % 1000]
 
 
+class _Seconds(WireClock):
+    __slots__ = ()
+
+    def write(self, time_ns: int) -> bytes:
+        return super().write(time_ns)[:17]
+
+
+class _Micros(WireClock):
+    __slots__ = ()
+
+    def write(self, time_ns: int) -> bytes:
+        return super().write(time_ns) + MILLIS[time_ns // 1000 % 1000]
+
+
+class _Nanos(WireClock):
+    __slots__ = ()
+
+    def write(self, time_ns: int) -> bytes:
+        return super().write(time_ns) + MILLIS[time_ns // 1000 % 1000] + MILLIS[time_ns % 1000]
+
+
+_CLOCKS: Final[dict[int, type[WireClock]]] = {0: _Seconds, 3: WireClock, 6: _Micros, 9: _Nanos}
+
+
+def wire_clock(decimals: int) -> WireClock:
+    """A clock's writer with 0, 3, 6 or 9 decimals."""
+    if decimals not in _CLOCKS:
+        raise ValueError(f"a UTC timestamp has 0, 3, 6 or 9 decimals, not {decimals}")
+    return _CLOCKS[decimals]()
+
+
 MILLIS: Final = tuple(b"%03d" % n for n in range(1000))
-_CLOCK: Final = WireClock()
+_WRITERS: Final = {decimals: wire_clock(decimals) for decimals in _CLOCKS}
 
 
 def time_to_wire(time_ns: int, decimals: int = 3) -> bytes:
     """UTCTimestamp with 0, 3, 6 or 9 decimals; finer digits are cut."""
-    if decimals == 3:
-        return _CLOCK.millis(time_ns)
-    second, nanos = divmod(time_ns, NANOS)
-    if decimals == 0:
-        return second_to_wire(second)
-    if decimals not in (6, 9):
+    if decimals not in _WRITERS:
         raise ValueError(f"a UTC timestamp has 0, 3, 6 or 9 decimals, not {decimals}")
-    return b"%b.%0*d" % (second_to_wire(second), decimals, nanos // POWERS[9 - decimals])
+    return _WRITERS[decimals].write(time_ns)

@@ -1,8 +1,11 @@
 """Messages of the peer that came too early, held until what is missing before them has come.
 
 Bounded by count and bytes. At the bound a message is dropped, which loses nothing: its number is missing like
-the others, and is asked for again once the queue has been delivered.
+the others, and is asked for again once the queue has been delivered. Nothing here costs more than the
+logarithm of what is held, whatever numbers the peer chooses.
 """
+
+from heapq import heappop, heappush
 
 from router.fix.codec import Message
 
@@ -12,12 +15,16 @@ class Gap:
     seen.
     """
 
-    __slots__ = ("_bytes", "_held", "_max_bytes", "_max_messages", "asked_to", "deadline_ns", "high", "tries")
+    __slots__ = (
+        "_bytes", "_held", "_max_bytes", "_max_messages", "_order", "asked_to", "deadline_ns", "high",
+        "tries",
+    )  # fmt: skip
 
     def __init__(self, max_messages: int, max_bytes: int) -> None:
         self._max_messages = max_messages
         self._max_bytes = max_bytes
         self._held: dict[int, Message | None] = {}
+        self._order: list[int] = []  # a heap of the numbers held, and of some no longer held
         self._bytes = 0
         self.asked_to = 0
         self.high = 0
@@ -36,6 +43,7 @@ class Gap:
         if len(self._held) >= self._max_messages or self._bytes + size > self._max_bytes:
             return False
         self._held[seq] = message.keep() if message is not None else None
+        heappush(self._order, seq)
         self._bytes += size
         return True
 
@@ -50,9 +58,14 @@ class Gap:
 
     def forget_below(self, seq: int) -> None:
         """A gap fill has covered these numbers."""
-        for old in [number for number in self._held if number < seq]:
-            self.take(old)
+        while self._order and self._order[0] < seq:
+            old = heappop(self._order)
+            if old in self._held:
+                self.take(old)
 
     def last_missing(self, expected: int) -> int:
-        """The last number of the stretch missing from `expected` on."""
-        return min((seq for seq in self._held if seq > expected), default=self.high + 1) - 1
+        """The last number of the stretch missing from `expected` on, which only grows."""
+        self.forget_below(expected + 1)
+        while self._order and self._order[0] not in self._held:
+            heappop(self._order)
+        return self._order[0] - 1 if self._order else self.high

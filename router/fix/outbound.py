@@ -1,34 +1,47 @@
-"""The sending half of a session: MsgSeqNum, what may be resent, what the session itself writes."""
+"""The sending half of a session: MsgSeqNum, the header, and what the session itself writes."""
 
 from router.fix import admin, tags
+from router.fix.checks import reversed_route
 from router.fix.codec import Encoder, Message
 from router.fix.config import SessionConfig
-from router.fix.decimals import time_to_wire
-from router.fix.events import Alert, Disconnect, Event, LoggedOut, NotResent, Send, Severity
-from router.fix.fault import VALUE_INCORRECT, Fault
-from router.fix.states import LOGGED_ON, LocalError, State, Trigger, step
-from router.fix.store import GapFill, SentStore
+from router.fix.decimals import NANOS, time_to_wire
+from router.fix.events import Alert, Disconnect, Event, LoggedOut, Send, Severity
+from router.fix.fault import Fault
+from router.fix.states import LOGGED_ON, UP, LocalError, State, Trigger, step
+from router.fix.store import SentStore
 
 Events = list[Event]
+Pairs = list[tuple[int, bytes | int]]
 
 
 class Outbound:
-    """`Session` is made of this and of the receiving half. `_muted`: nothing is sent, for replaying a
-    journal.
+    """`Session` is made of this, of what answers ResendRequests, of logging on and of the receiving half.
+    `_muted`: nothing is sent, for rebuilding from a journal.
     """
 
-    def __init__(self, config: SessionConfig, next_out: int) -> None:
+    __slots__ = (
+        "_begin", "_comp_ids", "_decimals", "_encoder", "_hot", "_last_sent_ns", "_muted",
+        "_phase_deadline_ns", "_says_last", "_store", "config", "is_logged_on", "name", "next_in", "next_out",
+        "state",
+    )  # fmt: skip
+
+    def __init__(self, config: SessionConfig, next_out: int, next_in: int) -> None:
         self.config = config
         self.name = config.name
         self.state = State.DISCONNECTED
         self.is_logged_on = False
         self.next_out = next_out
+        self.next_in = next_in
+        self._says_last = config.send_last_processed
         self._begin = config.begin_string.encode()
         self._comp_ids = (config.sender_comp_id.encode(), config.target_comp_id.encode())
-        self._encoder = Encoder(self._begin, *self._comp_ids)
+        self._decimals = config.timestamp_digits
+        self._encoder = Encoder(self._begin, *self._comp_ids, self._decimals)
         self._store = SentStore(config.max_resend_store)
         self._last_sent_ns = 0
+        self._phase_deadline_ns = 0  # of a logon, a logout or a planned reset
         self._muted = False
+        self._hot = False  # a message with nothing unusual about it is delivered without another look
 
     def encode(self, msg_type: bytes, body: bytes, now_ns: int) -> bytes:
         """An application message with the next MsgSeqNum: journal the bytes, then write them.
@@ -40,64 +53,52 @@ class Outbound:
                 f"{self.name}: application message {msg_type!r} cannot be sent in state {self.state.name}"
             )
         seq = self.next_out
-        raw = self._encoder.encode(msg_type, seq, now_ns, body)
+        if self._says_last:
+            raw = self._encoder.encode(msg_type, seq, now_ns, body, self._last_processed())
+        else:
+            raw = self._encoder.encode(msg_type, seq, now_ns, body)
         self.next_out = seq + 1
         self._last_sent_ns = now_ns
         if msg_type in self.config.resend:
             self._store.put(seq, msg_type, body, now_ns)
         return raw
 
-    def _send_logon(self, out: Events, heart_bt_int_s: int, reset: bool, now_ns: int) -> None:
-        pairs: list[tuple[int, bytes | int]] = [(tags.ENCRYPT_METHOD, 0), (tags.HEART_BT_INT, heart_bt_int_s)]
-        if reset:
-            pairs.append((tags.RESET_SEQ_NUM_FLAG, b"Y"))
-        self._send(out, tags.LOGON, pairs, now_ns)
-
-    def _resend(self, out: Events, message: Message, now_ns: int) -> None:
-        first = message.get_int(tags.BEGIN_SEQ_NO) or 0
-        last = message.get_int(tags.END_SEQ_NO) or 0
-        sent = self.next_out - 1
-        if not 1 <= first <= sent or (last and last < first):
-            text = f"ResendRequest for {first} to {last}, but 1 to {sent} were sent"
-            self._reject(out, message, Fault(VALUE_INCORRECT, tags.BEGIN_SEQ_NO, text), now_ns)
-            return
-        if last == 0 or last > sent:
-            last = sent
-        now_wire = time_to_wire(now_ns)
-        for part in self._store.answer(first, last):
-            if isinstance(part, GapFill):
-                pairs = [
-                    (tags.POSS_DUP_FLAG, b"Y"), (tags.ORIG_SENDING_TIME, now_wire),
-                    (tags.GAP_FILL_FLAG, b"Y"), (tags.NEW_SEQ_NO, b"%d" % (part.last + 1)),
-                ]  # fmt: skip
-                raw = admin.encode_admin(
-                    self._begin, tags.SEQUENCE_RESET, part.first, self._comp_ids, now_ns, pairs
-                )
-                self._put(out, Send(raw, tags.SEQUENCE_RESET, part.first), now_ns)
-                out.append(NotResent(part.first, part.last))
-            else:
-                seq, old = part
-                header = b"43=Y\x01122=" + time_to_wire(old.sending_time_ns) + b"\x01"
-                raw = self._encoder.encode(old.msg_type, seq, now_ns, old.body, header)
-                self._put(out, Send(raw, old.msg_type, seq), now_ns)
+    def _last_processed(self) -> bytes:
+        """LastMsgSeqNumProcessed(369), where it is wanted."""
+        return b"369=%d\x01" % (self.next_in - 1) if self._says_last else b""
 
     def _reject(self, out: Events, message: Message, fault: Fault, now_ns: int) -> None:
-        pairs: list[tuple[int, bytes | int]] = [(tags.REF_SEQ_NUM, message.seq)]
+        pairs = reversed_route(message)
+        pairs.append((tags.REF_SEQ_NUM, max(message.seq, 0)))
         if fault.ref_tag:
             pairs.append((tags.REF_TAG_ID, fault.ref_tag))
         if message.msg_type:
             pairs.append((tags.REF_MSG_TYPE, admin.printable(message.msg_type.decode("latin-1"))))
-        pairs += [(tags.SESSION_REJECT_REASON, fault.reason), (tags.TEXT, admin.printable(fault.text))]
+        reason = self.config.version.session_reject_reason(fault.reason)
+        if reason is not None:
+            pairs.append((tags.SESSION_REJECT_REASON, reason))
+        pairs.append((tags.TEXT, admin.printable(fault.text)))
         self._alert(out, f"message {message.seq} rejected: {fault.text}")
         self._send(out, tags.REJECT, pairs, now_ns)
 
-    def _say_goodbye(self, out: Events, text: str, now_ns: int) -> None:
+    def _say_goodbye(
+        self, out: Events, text: str, now_ns: int, message: Message | None = None, waits: bool = False
+    ) -> None:
+        """Log out because of a fault, of `message` if there is one. `waits`: the peer may answer, where the
+        configuration gives it the time to.
+        """
         if self.state is not State.LOGOUT_SENT:
-            self._send(out, tags.LOGOUT, [(tags.TEXT, admin.printable(text))], now_ns)
-        self._close(out, text)
+            pairs = [] if message is None else reversed_route(message)
+            self._send(out, tags.LOGOUT, [*pairs, (tags.TEXT, admin.printable(text))], now_ns)
+        if waits and self.config.await_logout and self.state in UP:
+            out.append(LoggedOut(text))
+            self._step(Trigger.GOODBYE_SENT)
+            self._phase_deadline_ns = now_ns + self.config.logout_timeout_s * NANOS
+        else:
+            self._close(out, text)
 
     def _close(self, out: Events, reason: str) -> None:
-        if self.is_logged_on:
+        if self.state in UP:
             out.append(LoggedOut(reason))
         self._step(Trigger.CLOSE)
         out.append(Disconnect(reason))
@@ -105,12 +106,18 @@ class Outbound:
     def _alert(self, out: Events, text: str, severity: Severity = "warning") -> None:
         out.append(Alert(f"{self.name}: {text}", severity))
 
-    def _send(self, out: Events, msg_type: bytes, pairs: admin.Pairs, now_ns: int) -> None:
+    def _send(self, out: Events, msg_type: bytes, pairs: Pairs, now_ns: int) -> None:
         if self._muted:
             return
         seq = self.next_out
-        raw = admin.encode_admin(self._begin, msg_type, seq, self._comp_ids, now_ns, pairs)
         self.next_out = seq + 1
+        self._put_admin(out, msg_type, seq, pairs, now_ns)
+
+    def _put_admin(self, out: Events, msg_type: bytes, seq: int, pairs: Pairs, now_ns: int) -> None:
+        if self._says_last:
+            pairs = [(tags.LAST_MSG_SEQ_NUM_PROCESSED, self.next_in - 1), *pairs]
+        time = time_to_wire(now_ns, self._decimals)
+        raw = admin.encode_admin(self._begin, msg_type, seq, self._comp_ids, time, pairs)
         self._put(out, Send(raw, msg_type, seq), now_ns)
 
     def _put(self, out: Events, send: Send, now_ns: int) -> None:
@@ -119,4 +126,9 @@ class Outbound:
 
     def _step(self, trigger: Trigger) -> None:
         self.state = step(self.state, trigger)
+        self._told()
+
+    def _told(self) -> None:
+        """What follows from `state`."""
         self.is_logged_on = self.state in LOGGED_ON
+        self._hot = self.state is State.ACTIVE

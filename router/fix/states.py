@@ -4,10 +4,12 @@
                  ──connected──▶ AWAITING_LOGON (acceptor)─┴─logged on──▶ ACTIVE ◀──gap / filled──▶ RECOVERING
     ACTIVE, RECOVERING ──we log out──▶ LOGOUT_SENT ──answered──▶ CLOSING
                        ──peer logs out, answered──▶ LOGOUT_RECEIVED ──peer closes──▶ DISCONNECTED
+    ACTIVE ──we ask for new numbers──▶ RESETTING ──answered──▶ ACTIVE
+    ACTIVE, RECOVERING, RESETTING ──a fault, Logout sent──▶ PARTING ──answered, a timeout──▶ CLOSING
     any but DISCONNECTED ──a fault, a timeout──▶ CLOSING ──connection is gone──▶ DISCONNECTED
 
-A gap in LOGOUT_SENT is asked for like any other, but does not change the state. No clock, no I/O, no bytes
-here.
+A gap in LOGOUT_SENT is asked for like any other, but does not change the state; RESETTING opens none, since
+the numbers will mean nothing. No clock, no I/O, no bytes here.
 """
 
 from enum import Enum, auto
@@ -24,6 +26,8 @@ class State(Enum):
     AWAITING_LOGON = auto()
     ACTIVE = auto()
     RECOVERING = auto()
+    RESETTING = auto()
+    PARTING = auto()
     LOGOUT_SENT = auto()
     LOGOUT_RECEIVED = auto()
     CLOSING = auto()
@@ -35,6 +39,9 @@ class Trigger(Enum):
     LOGGED_ON = auto()
     GAP_OPENED = auto()
     GAP_CLOSED = auto()
+    RESET_SENT = auto()
+    RESET_ANSWERED = auto()
+    GOODBYE_SENT = auto()
     LOGOUT_SENT = auto()
     LOGOUT_RECEIVED = auto()
     CLOSE = auto()
@@ -58,6 +65,8 @@ TRANSITIONS: Final[dict[State, dict[Trigger, State]]] = {
     },
     State.ACTIVE: {
         Trigger.GAP_OPENED: State.RECOVERING,
+        Trigger.RESET_SENT: State.RESETTING,
+        Trigger.GOODBYE_SENT: State.PARTING,
         Trigger.LOGOUT_SENT: State.LOGOUT_SENT,
         Trigger.LOGOUT_RECEIVED: State.LOGOUT_RECEIVED,
         Trigger.CLOSE: State.CLOSING,
@@ -65,8 +74,21 @@ TRANSITIONS: Final[dict[State, dict[Trigger, State]]] = {
     },
     State.RECOVERING: {
         Trigger.GAP_CLOSED: State.ACTIVE,
+        Trigger.GOODBYE_SENT: State.PARTING,
         Trigger.LOGOUT_SENT: State.LOGOUT_SENT,
         Trigger.LOGOUT_RECEIVED: State.LOGOUT_RECEIVED,
+        Trigger.CLOSE: State.CLOSING,
+        Trigger.CONNECTION_LOST: State.DISCONNECTED,
+    },
+    State.RESETTING: {
+        Trigger.RESET_ANSWERED: State.ACTIVE,
+        Trigger.GOODBYE_SENT: State.PARTING,
+        Trigger.LOGOUT_SENT: State.LOGOUT_SENT,
+        Trigger.LOGOUT_RECEIVED: State.LOGOUT_RECEIVED,
+        Trigger.CLOSE: State.CLOSING,
+        Trigger.CONNECTION_LOST: State.DISCONNECTED,
+    },
+    State.PARTING: {
         Trigger.CLOSE: State.CLOSING,
         Trigger.CONNECTION_LOST: State.DISCONNECTED,
     },
@@ -87,7 +109,9 @@ TRANSITIONS: Final[dict[State, dict[Trigger, State]]] = {
 
 # What the states mean to those who only ask.
 LOGGED_ON: Final = frozenset({State.ACTIVE, State.RECOVERING})  # application messages may be sent
-LISTENING: Final = frozenset({State.ACTIVE, State.RECOVERING, State.LOGOUT_SENT})  # and these are listened to
+UP: Final = LOGGED_ON | {State.RESETTING}  # between LoggedOn and LoggedOut
+LISTENING: Final = UP | {State.LOGOUT_SENT}  # what the peer sends is acted on
+ENDING: Final = frozenset({State.LOGOUT_SENT, State.LOGOUT_RECEIVED, State.PARTING})  # and by when is bounded
 AWAITING: Final = frozenset({State.LOGON_SENT, State.AWAITING_LOGON})  # only a Logon may come first
 
 

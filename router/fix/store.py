@@ -52,11 +52,16 @@ class SentStore:
 
     def answer(self, first: int, last: int) -> Iterator[Resend | GapFill]:
         """How to answer a ResendRequest for first to last: neighbouring gaps are one."""
+        sent = self._sent
+        if last - first < len(sent):
+            found = [seq for seq in range(first, last + 1) if seq in sent]
+        else:
+            found = sorted(seq for seq in sent if first <= seq <= last)
         at = first
-        for seq in sorted(seq for seq in self._sent if first <= seq <= last):
+        for seq in found:
             if seq > at:
                 yield GapFill(at, seq - 1)
-            yield Resend(seq, self._sent[seq])
+            yield Resend(seq, sent[seq])
             at = seq + 1
         if at <= last:
             yield GapFill(at, last)

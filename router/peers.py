@@ -8,11 +8,12 @@ password is ever here: only the file that holds it is named.
 from collections.abc import Iterator
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from router.fix.dictionary.validation import FORMS, Validation
 from router.fix.versions import VERSIONS
 from router.schedule import WEEKDAYS, Schedule
 
@@ -26,11 +27,10 @@ Pins = Annotated[tuple[Pin, ...], Field(max_length=8, strict=False)]
 Rate = Annotated[int, Field(ge=1, le=100_000)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Check = Literal[
-    "required", "values", "types", "groups", "unknown_tags", "field_order", "empty_values", "repeated_tags"
-]
-CHECKS: tuple[str, ...] = (
-    "required", "values", "types", "groups", "unknown_tags", "field_order", "empty_values", "repeated_tags",
-)  # fmt: skip
+    "required", "values", "types", "groups", "unknown_tags", "user_tags", "field_order", "empty_values",
+    "repeated_tags", "msg_types",
+]  # fmt: skip
+FULL: tuple[str, ...] = tuple(check for check in get_args(Check) if getattr(Validation.FULL, check))
 DIGITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
 
 
@@ -115,10 +115,16 @@ class CustomTag(Table):
     """A tag of a venue's own: in which messages (MsgTypes; none named: in all) and of which FIX data type."""
 
     tag: Annotated[int, Field(ge=1, le=2**31 - 1)]
-    type: Annotated[str, Field(pattern=r"^[A-Za-z]{1,32}$")] = "STRING"
+    type: Annotated[str, Field(pattern=r"^[A-Za-z]{1,32}$")] = "String"
     messages: Annotated[
         tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,4}$")], ...], Field(strict=False)
     ] = ()
+
+    @model_validator(mode="after")
+    def _type_is_known(self) -> Self:
+        if self.type not in FORMS:
+            raise ValueError(f"type = {self.type!r} is none of {', '.join(FORMS)}")
+        return self
 
 
 class Terms(Table):
@@ -168,7 +174,7 @@ class Terms(Table):
     def checks(self) -> tuple[str, ...]:
         """The dictionary's checks that are made; none with "framing"."""
         if isinstance(self.validation, str):
-            return CHECKS if self.validation == "full" else ()
+            return FULL if self.validation == "full" else ()
         return self.validation
 
 

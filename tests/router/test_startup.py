@@ -11,9 +11,9 @@ import pytest
 from risk.errors import SettingsError
 from risk.limits import Limits
 from router.config import EngineConfig
+from router.fix.dictionary.validation import Validation
 from router.fix.versions import FIX50SP2
 from router.opening import session_config
-from router.peers import CHECKS
 from router.settings import load
 from router.startup import engine_config
 from tests.router.rig import Named
@@ -124,7 +124,7 @@ new_password_file = "xdrk.new"
 next_expected = true
 timestamp = "us"
 validation = "full"
-custom_tags = [{ tag = 9001, type = "INT", messages = ["8"] }]
+custom_tags = [{ tag = 9001, type = "int", messages = ["8"] }]
 max_messages_per_s = 50
 schedule = { start = "08:00", end = "16:30", days = ["mon"], zone = "Europe/London", reset = "at start" }
 [venues.drop_copy]
@@ -150,7 +150,7 @@ target_comp_id = "XDRK"
     assert session.resend_burst == 19, "half of what orders may use in a second"
     assert (orders.max_messages_per_s, orders.cancels_per_s) == (50, 12)
     assert (orders.has_schedule, orders.reset_at_start) == (True, True)
-    assert orders.validation == CHECKS
+    assert Validation(**dict.fromkeys(orders.validation, True)) == Validation.FULL
     assert ".password" not in json.dumps(config.model_dump(mode="json"))
 
 

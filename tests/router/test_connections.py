@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import time
 from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
 
 from router.addresses import Backoff
 from router.connections import Connections
-from router.fix import events
-from router.fix.codec import Framer, parse
+from router.credentials import Credential
+from router.fix import events, secrets
+from router.fix.codec import Encoder, Framer, parse
 from router.fix.session import Session, SessionConfig
 from router.fix.states import State
 from router.link import Link, Listener
 from router.peers import Address
-from router.strangers import MAX_STRANGERS
+from router.schedule import Schedule
+from router.strangers import FAILURES_A_MINUTE, MAX_STRANGERS, MINUTE_NS, TOLD_A_MINUTE
 from router.ways import Way
-from tests.router.rig import SECOND, Rig
+from tests.router.rig import SECOND, Rig, _config
+from tests.router.test_schedule import at
 
 OE1, MD1 = 0, 1
 FIRST_NS, CAP_NS = 2 * SECOND, 8 * SECOND  # pauses, of which the lower half is drawn here
@@ -357,3 +364,224 @@ async def test_feeds_are_let_go_while_the_disk_is_short_and_dialled_again_after(
     assert shell.connections.deadline_ns() is None
     shell.connections.hold_feeds(False)
     assert set(await shell.dial_due()) == feeds
+
+
+# Addresses, hours, passwords, certificates.
+
+VENUE, DESK = "SLUICE-OE>XLIT1", "SLUICE>DESK1"
+SECRET, DESK_SECRET = b"s3cret-of-ours", b"s3cret-of-theirs"
+DAY = Schedule(time(8), time(16), ZoneInfo("UTC"), ZoneInfo("UTC"), frozenset(range(7)))
+OPEN_NS, CLOSED_NS = at("2018-07-14 08:00"), at("2018-07-14 16:00")
+
+
+def specs(name: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "sessions": tuple(
+            spec.model_copy(update=changes) if spec.name == name else spec for spec in _config().sessions
+        )
+    }
+
+
+def journal_of(shell: Shell) -> bytes:
+    shell.rig.keep()
+    return bytes(shell.rig.journal)
+
+
+async def test_after_a_refused_logon_the_next_address_is_dialled_and_the_primary_preferred_later() -> None:
+    primary, backup = Address(host="127.0.0.1", port=9000), Address(host="backup", port=9000)
+    shell = Shell({VENUE: Way(addresses=(primary, backup))})
+    await shell.dial_due()
+    assert shell.connections.address(OE1) == "127.0.0.1:9000"
+    shell.wires[OE1].end()  # it took the connection, and no Logon
+    assert await shell.dial_due() == [OE1]
+    assert shell.connections.address(OE1) == "backup:9000"
+    shell.log_on(OE1)
+    shell.wires[OE1].end()
+    shell.rig.now += FIRST_NS
+    assert await shell.dial_due() == [OE1]
+    assert shell.connections.address(OE1) == "127.0.0.1:9000"
+
+
+async def test_outside_its_hours_a_session_is_not_dialled_and_its_link_is_closed_at_their_end() -> None:
+    way = Way(addresses=(Address(host="127.0.0.1", port=9000),), schedule=DAY)
+    shell = Shell({VENUE: way}, **specs(VENUE, has_schedule=True))
+    assert shell.rig.now < OPEN_NS
+    assert OE1 not in await shell.dial_due()
+    shell.rig.now = OPEN_NS
+    shell.connections.tend(shell.rig.now)
+    assert await shell.dial_due() == [OE1]
+    shell.log_on(OE1)
+    assert shell.state(OE1) is State.ACTIVE
+    shell.rig.now = CLOSED_NS
+    shell.connections.tend(shell.rig.now)
+    shell.flush()
+    assert shell.state(OE1) is State.LOGOUT_SENT
+    shell.wires[OE1].end()
+    assert await shell.dial_due() == []
+    view = next(body for body in shell.connections.view() if body["session"] == VENUE)
+    assert (view["is_open"], view["next_change_ns"]) == (False, OPEN_NS + 86_400 * SECOND)
+    shell.rig.now = view["next_change_ns"]
+    shell.connections.tend(shell.rig.now)
+    assert await shell.dial_due() == [OE1]
+
+
+async def test_a_connection_that_comes_up_after_the_hours_is_dropped_before_the_session_hears_of_it() -> None:
+    way = Way(addresses=(Address(host="127.0.0.1", port=9000),), schedule=DAY)
+    shell = Shell({VENUE: way}, **specs(VENUE, has_schedule=True))
+    shell.rig.now = CLOSED_NS - 1
+    shell.connections.tend(shell.rig.now)
+    assert OE1 in shell.connections.due(shell.rig.now)
+    link = Link(shell, Framer(), name=VENUE, dialled=True)
+    shell.rig.now = CLOSED_NS
+    shell.connections.tend(shell.rig.now)
+    wire = Wire(link, 9000)
+    assert wire.ended == "abort"
+    assert wire.got == b""
+    assert shell.state(OE1) is State.DISCONNECTED
+
+
+async def test_a_desk_that_comes_outside_its_hours_is_refused() -> None:
+    shell = Shell({DESK: Way(schedule=DAY)}, **specs(DESK, has_schedule=True))
+    wire = shell.accept()
+    deliver(wire, logon(shell))
+    assert (wire.ended, wire.got) == ("abort", b"")
+    shell.rig.now = OPEN_NS
+    shell.connections.tend(shell.rig.now)
+    wire = shell.accept()
+    deliver(wire, logon(shell))
+    assert shell.state(shell.rig.desk) is State.ACTIVE
+
+
+async def test_our_password_is_on_the_wire_and_nowhere_else() -> None:
+    way = Way(addresses=(Address(host="127.0.0.1", port=9000),), secrets={554: SECRET})
+    shell = Shell({VENUE: way}, **specs(VENUE, username="sluice", has_password=True))
+    await shell.dial_due()
+    message = parse(bytes(shell.wires[OE1].got))
+    assert (message.get(553), message.get(554)) == (b"sluice", SECRET)  # type: ignore[union-attr]
+    shell.rig.peers[OE1] = Session(SessionConfig("x", "acceptor", "XLIT1", "SLUICE-OE"))
+    shell.log_on(OE1)
+    assert shell.state(OE1) is State.ACTIVE
+    kept = journal_of(shell)
+    assert b"554=***" in kept
+    assert SECRET not in kept
+    assert all(SECRET not in raw for _, raw in shell.rig.core.writes)
+
+
+def desk_logon(shell: Shell, password: bytes, number: int = 1) -> bytes:
+    config = SessionConfig("d", "initiator", "DESK1", "SLUICE", username="desk", has_password=True)
+    return secrets.fill(sends(Session(config, next_out=number).connected(shell.rig.now)), {554: password})
+
+
+def guarded() -> Shell:
+    way = Way(credential=Credential(b"desk", DESK_SECRET))
+    return Shell({DESK: way}, **specs(DESK, requires_password=True))
+
+
+async def test_a_desk_s_password_opens_its_session_and_stays_out_of_the_journal() -> None:
+    shell = guarded()
+    wire = shell.accept()
+    deliver(wire, desk_logon(shell, DESK_SECRET))
+    assert shell.state(shell.rig.desk) is State.ACTIVE
+    assert DESK_SECRET not in journal_of(shell)
+    assert b"554=***" in journal_of(shell)
+
+
+async def test_a_wrong_password_is_answered_by_a_logout_and_too_many_are_not_heard_any_more(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shell = guarded()
+    wrong = b"s3cret-guess"
+    for number in range(FAILURES_A_MINUTE):
+        wire = shell.accept()
+        deliver(wire, desk_logon(shell, wrong, number + 1))
+        assert parse(bytes(wire.got)).msg_type == b"5"  # type: ignore[union-attr]
+        if not wire.ended:
+            wire.end()
+        await asyncio.sleep(0)
+    size = len(journal_of(shell))
+    for number in range(200):
+        wire = shell.accept()
+        deliver(wire, desk_logon(shell, DESK_SECRET, number + 1))
+        assert (wire.ended, wire.got) == ("abort", b"")
+        await asyncio.sleep(0)
+    assert len(journal_of(shell)) == size
+    assert wrong not in journal_of(shell)
+    shell.rig.now += MINUTE_NS
+    wire = shell.accept()
+    deliver(wire, desk_logon(shell, DESK_SECRET, 1 + shell.rig.core.ports[shell.rig.desk].session.next_in))
+    assert shell.rig.core.ports[shell.rig.desk].session.is_logged_on
+    logged = capsys.readouterr()
+    assert logged.out.count("connection refused") <= TOLD_A_MINUTE
+    for text in (logged.out, logged.err):
+        assert "s3cret" not in text
+
+
+async def test_a_spoilt_logon_and_any_other_message_leave_no_password_either() -> None:
+    shell = guarded()
+    wire = shell.accept()
+    deliver(wire, desk_logon(shell, DESK_SECRET))
+    spoilt = desk_logon(shell, DESK_SECRET)[:-4] + b"000\x01"
+    config = SessionConfig("d", "initiator", "DESK1", "SLUICE")
+    raw = Encoder(b"FIX.4.4", b"DESK1", b"SLUICE").encode(
+        b"BE", 2, shell.rig.now, b"923=1\x01924=1\x01553=desk\x01554=" + DESK_SECRET + b"\x01"
+    )
+    assert config.begin_string == "FIX.4.4"
+    deliver(wire, spoilt + raw)
+    kept = journal_of(shell)
+    assert b"923=1" in kept
+    assert b"garbled" in kept
+    assert DESK_SECRET not in kept
+
+
+async def test_a_pinned_desk_is_let_in_with_its_own_certificate_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shell = Shell({DESK: Way(pins=frozenset({"ab"}))})
+    for shown, ended in (("", "abort"), ("cd", "abort"), ("ab", "")):
+        monkeypatch.setattr(Link, "fingerprint", lambda self, shown=shown: shown)
+        wire = shell.accept()
+        deliver(wire, logon(shell))
+        assert wire.ended == ended
+    assert shell.state(shell.rig.desk) is State.ACTIVE
+
+
+async def test_a_stranger_that_does_not_log_on_in_time_is_dropped() -> None:
+    shell = Shell()
+    await shell.dial_due()
+    wire = shell.accept()
+    due = shell.connections.deadline_ns()
+    assert due == shell.rig.now + PATIENCE_NS
+    deliver(wire, b"8=FIX.4.4\x019=1")  # a byte now and then buys no time
+    shell.rig.now = due
+    shell.connections.tend(due)
+    assert wire.ended == "abort"
+    await asyncio.sleep(0)
+    assert shell.connections.deadline_ns() is None
+
+
+async def test_ten_thousand_connections_cost_a_bounded_number_of_places_and_log_lines(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shell = Shell()
+    wires = []
+    for number in range(10_000):
+        wires.append(shell.accept(number))
+        if number % 2:
+            deliver(wires[-1], logon(shell, "NOBODY"))
+        if number % 100 == 0:
+            await asyncio.sleep(0)
+    assert sum(not wire.ended for wire in wires) <= MAX_STRANGERS
+    assert capsys.readouterr().out.count("connection refused") <= TOLD_A_MINUTE
+    deliver(shell.accept(), logon(shell))
+    assert shell.state(shell.rig.desk) is State.ACTIVE
+
+
+async def test_the_times_of_messages_are_seen_by_session_and_type_and_not_in_the_journal() -> None:
+    shell = Shell()
+    await shell.dial_due()
+    shell.log_on(OE1)
+    shell.connections.flushed()
+    view = next(body for body in shell.connections.view() if body["session"] == VENUE)
+    assert view["latency"]["A"]["handled"]["count"] == 1
+    assert view["latency"]["A"]["travelled"]["max_ns"] == 0
+    assert (view["address"], view["version"], view["next_in"]) == ("127.0.0.1:9000", "FIX.4.4", 2)

@@ -26,6 +26,7 @@ POSS_DUP: Final = 1
 POSS_RESEND: Final = 2
 FAULT: Final = 4  # a field that is malformed or empty
 ADMIN: Final = 8
+APPL_VER_ID: Final = 16  # names an application version of its own
 
 # Times that are none
 NO_TIME: Final = -1
@@ -43,13 +44,26 @@ REASONS: Final = (
 
 _SOH: Final = 1
 _EQUALS: Final = 61
-_LENGTHS = (
+LENGTHS: Final = (
     (90, 91), (93, 89), (95, 96), (212, 213), (348, 349), (350, 351), (352, 353), (354, 355), (356, 357),
-    (358, 359), (360, 361), (362, 363), (364, 365), (445, 446), (618, 619), (621, 622),
+    (358, 359), (360, 361), (362, 363), (364, 365), (445, 446), (618, 619), (621, 622), (1184, 1185),
+    (1277, 1278), (1280, 1281), (1282, 1283), (1397, 1398), (1401, 1402), (1403, 1404), (1468, 1469),
+    (1525, 1527), (1578, 1579), (1620, 1621), (1664, 1665), (1678, 1697), (1733, 1734), (1871, 1872),
+    (1874, 1875), (2072, 2073), (2074, 2075), (2111, 2112), (2179, 2180), (2287, 2288), (2351, 2352),
+    (2372, 2371), (2481, 2482), (2494, 2493), (2522, 2521), (2637, 2638), (2651, 2652), (2665, 2666),
+    (2715, 2716), (2718, 2719), (2721, 2722), (2797, 2798), (2802, 2801), (2809, 2808), (2815, 2814),
+    (40004, 40005), (40008, 40009), (40978, 40979), (40980, 40981), (40982, 40983), (40984, 40985),
+    (40986, 40987), (40988, 40989), (41083, 41084), (41101, 41102), (41107, 41108), (41256, 41257),
+    (41320, 41321), (41324, 41325), (41458, 41459), (41476, 41477), (41482, 41483), (41653, 41654),
+    (41710, 41711), (41806, 41807), (41811, 41812), (41873, 41874), (41969, 41970), (42025, 42026),
+    (42171, 42172), (42451, 42452), (42652, 42653), (42947, 42948), (43109, 42684), (43110, 42486),
+    (43111, 42982),
 )  # fmt: skip
-_DATA_OF = np.zeros(640, np.int32)  # length tag -> its data tag (FIX 4.4 volume 6, type Length)
-for _length, _data in _LENGTHS:
+"""Length fields and their data fields, of all versions that are spoken: the dictionaries say the same."""
+_DATA_OF = np.zeros(LENGTHS[-1][0] + 1, np.uint16)  # length tag -> its data tag
+for _length, _data in LENGTHS:
     _DATA_OF[_length] = _data
+_LAST_LENGTH: Final = len(_DATA_OF) - 1
 
 
 @njit(cache=True, nogil=True)
@@ -263,7 +277,7 @@ def scan(buf: Any, start: int, end: int, tok: Any, limit: int) -> Any:
         tok[count, 2] = hi - start
         count += 1
         data_tag = 0
-        if tag < 640:
+        if tag <= _LAST_LENGTH:
             data_tag = _DATA_OF[tag]
             if data_tag != 0:
                 data_size = number(buf, lo, hi)
@@ -291,6 +305,8 @@ def scan(buf: Any, start: int, end: int, tok: Any, limit: int) -> Any:
                     flags |= POSS_DUP
             elif tag == 97 and hi - lo == 1 and buf[lo] == 89:
                 flags |= POSS_RESEND
+            elif tag == 1128:
+                flags |= APPL_VER_ID
         p = hi + 1
     if fault >= 0:
         flags |= FAULT

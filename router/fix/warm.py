@@ -3,7 +3,9 @@
 import numpy as np
 
 from router.fix.codec import Message, encode, parse
+from router.fix.dictionary import Validation, load
 from router.fix.messages import BusinessMessageReject, build_incremental
+from router.fix.versions import FIX44
 
 
 def warm() -> None:
@@ -13,5 +15,7 @@ def warm() -> None:
     if not isinstance(message, Message) or BusinessMessageReject.parse(message) != reject:
         raise AssertionError("the codec does not read what it writes")
     message.get(45)
+    if load(FIX44).fault(message, Validation.FULL) is not None:
+        raise AssertionError("the dictionary refuses what the codec writes")
     one = np.ones(1, np.int64)
     build_incremental("1", "A", one, one, one, one, 2, 1)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import lzma
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from typing import Final
+from typing import Final, NamedTuple
 
 from router.fix import fault as reasons
 from router.fix.codec import Message
 from router.fix.decimals import show
-from router.fix.dictionary.plain import Walk
+from router.fix.dictionary.kernels import FOUND_ROW, FOUND_TAG, check
+from router.fix.dictionary.packing import Integers, Values, plan_of
 from router.fix.dictionary.plan import Place, place_of
 from router.fix.dictionary.tables import Tables, read
 from router.fix.dictionary.validation import MSG_TYPES, Custom, Validation
@@ -20,6 +22,9 @@ from router.fix.versions import Version
 
 _FILES: Final = {"FIX.4.2": ("fix42",), "FIX.4.4": ("fix44",), "FIX.5.0SP2": ("fix50sp2", "fixt11")}
 _MSG_TYPE: Final = 35
+_USER_TYPES: Final = b"U"  # MsgTypes from U on are the users' own (FIX 4.4 volume 2)
+_MAX_PLANS: Final = 1_000
+_LONGEST_TAG: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +36,20 @@ class GroupOrder:
     groups: dict[int, GroupOrder]
 
 
+class _Plan(NamedTuple):
+    plan: Integers
+    scratch: Integers
+    known: bool
+
+
 class Dictionary:
     """One version, application and session layer together."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._kinds = {made.tag: made.type for made in tables.fields.values()}
+        self._values = Values(tables)
         self._value_names = {made.tag: dict(made.values) for made in tables.fields.values() if made.values}
-        self._places: dict[tuple[bytes, tuple[Custom, ...]], tuple[Place, dict[int, str]]] = {}
+        self._plans: dict[tuple[bytes, tuple[Custom, ...]], _Plan] = {}
 
     def tag_name(self, tag: int) -> str | None:
         """`Side` for 54."""
@@ -52,7 +63,7 @@ class Dictionary:
             return None
         text = wire.decode("latin-1")
         name = names.get(text)
-        if name is None and self._kinds[tag].startswith("Multiple"):
+        if name is None and self._tables.fields[tag].type.startswith("Multiple"):
             words = [names.get(word) for word in text.split(" ")]
             return " ".join(word for word in words if word) if all(words) else None
         return name
@@ -71,85 +82,99 @@ class Dictionary:
         return message is not None and message.is_admin
 
     def group_order(self, msg_type: bytes) -> dict[int, GroupOrder]:
-        """The repeating groups of a message's header and body by their counting field."""
-        return _orders(self._place(msg_type, ())[0])
+        """The repeating groups of a message's header and body by their counting tag."""
+        return _orders(place_of(self._tables, msg_type.decode("latin-1")))
 
     def fault(self, message: Message, validation: Validation) -> Fault | None:
-        """The first rule of `validation` that a message breaks, or None. Framing's own faults come first."""
+        """The first rule of `validation` that a message breaks, or None. Framing's own faults come first.
+
+        Fields are looked at in their order; what is missing is found last. `ref_tag` of a tag that is no tag
+        number is the number as sent, 0 if it is none.
+        """
         if message.fault >= 0:
-            fault = _framing_fault(self, message)
+            fault = self._framing_fault(message)
             if fault is not None:
                 return fault
-        known = self.knows(message.msg_type)
-        if validation.bits & MSG_TYPES and not known and not message.msg_type.startswith(b"U"):
+        plan = self._plans.get((message.msg_type, validation.custom))
+        if plan is None:
+            plan = self._plan(message.msg_type, validation.custom)
+        bits = validation.bits
+        if not plan.known and bits & MSG_TYPES and not message.msg_type.startswith(_USER_TYPES):
             text = f"MsgType(35) {show(message.msg_type)} is not a message of the specification"
             return Fault(reasons.INVALID_MSG_TYPE, _MSG_TYPE, text)
-        place, kinds = self._place(message.msg_type, validation.custom)
-        found = Walk(self._tables, kinds, place, message, validation.bits).find()
-        return None if found is None else self._told(message, *found)
+        codes = self._values.codes
+        reason = check(message.raw, message.tok, message.count, plan.plan, codes, plan.scratch, bits)
+        return None if reason < 0 else self._told(message, validation, reason, plan.scratch)
 
-    def _place(self, msg_type: bytes, custom: tuple[Custom, ...]) -> tuple[Place, dict[int, str]]:
-        made = self._places.get((msg_type, custom))
-        if made is None:
-            kinds = {**self._kinds, **{tag: kind for tag, kind, _ in custom}}
-            made = place_of(self._tables, msg_type.decode("latin-1"), custom), kinds
-            if len(self._places) > 1000:
-                self._places.clear()
-            self._places[(msg_type, custom)] = made
+    def prepare(self, msg_types: Iterable[bytes], validation: Validation) -> None:
+        """Make the plans of these messages now: the first of a type would wait milliseconds for it."""
+        for msg_type in msg_types:
+            if (msg_type, validation.custom) not in self._plans:
+                self._plan(msg_type, validation.custom)
+
+    def _plan(self, msg_type: bytes, custom: tuple[Custom, ...]) -> _Plan:
+        text = msg_type.decode("latin-1")
+        kinds = {tag: kind for tag, kind, types in custom if not types or text in types}
+        place = place_of(self._tables, text, kinds)
+        plan, scratch = plan_of(place, self._tables, self._values, kinds)
+        if len(self._plans) >= _MAX_PLANS:
+            self._plans.clear()  # a peer that sends made-up types gains nothing
+        made = _Plan(plan, scratch, self.knows(msg_type))
+        self._plans[(msg_type, custom)] = made
         return made
 
     def _name(self, tag: int) -> str:
         return f"{self.tag_name(tag) or 'Tag'}({tag})"
 
-    def _told(self, message: Message, reason: int, tag: int, other: int) -> Fault:
+    def _told(self, message: Message, validation: Validation, reason: int, scratch: Integers) -> Fault:
         """A finding in words: field, value and rule."""
-        name = self._name(tag)
-        value = show(message.get(tag) or b"")
-        kind = self.message_name(message.msg_type) or "MsgType"
-        title = f"{kind}({message.msg_type.decode('latin-1')})"
+        tag, other, row = (int(number) for number in scratch[FOUND_TAG : FOUND_ROW + 1])
+        name, other_name = self._name(tag), self._name(other)
+        _, low, high = message.tok[row].tolist()
+        value = show(message.raw[low:high])
+        title = f"{self.message_name(message.msg_type) or 'MsgType'}({message.msg_type.decode('latin-1')})"
         match reason:
             case reasons.INVALID_TAG_NUMBER:
                 text = f"{name} is not a field of the specification"
             case reasons.REQUIRED_TAG_MISSING:
-                text = f"{name} is missing" + (f" in an entry of {self._name(other)}" if other else "")
+                text = f"{name} is missing" + (f" in an entry of {other_name}" if other else f" in {title}")
             case reasons.NOT_OF_THIS_MESSAGE:
                 text = (
-                    f"{name} stands outside its group {self._name(other)}"
-                    if other
-                    else f"{name} is no field of {title}"
+                    f"{name} is outside its group {other_name}" if other else f"{name} is no field of {title}"
                 )
             case reasons.TAG_WITHOUT_VALUE:
                 text = f"{name} is empty"
             case reasons.VALUE_INCORRECT:
                 text = f"{name} {value} is not one of its values"
             case reasons.INCORRECT_FORMAT:
-                text = f"{name} {value} is no {self._kinds.get(tag, 'value of its type')}"
+                custom = {number: kind for number, kind, _ in validation.custom}
+                kind = custom.get(tag) or self._tables.fields[tag].type
+                text = f"{name} {value} is not of type {kind}"
             case reasons.TAG_REPEATED:
                 text = f"{name} appears twice"
+            case reasons.TAG_OUT_OF_ORDER if other:
+                text = f"{name} does not follow its length {other_name}"
             case reasons.TAG_OUT_OF_ORDER:
-                text = (
-                    f"{name} does not follow its length {self._name(other)}"
-                    if other
-                    else (f"{name} stands after fields that it must precede: header, body, trailer")
-                )
+                text = f"{name} is late: the order is header, body, trailer"
+            case reasons.GROUP_OUT_OF_ORDER if other < 0:
+                text = f"{name} comes before {self._name(-other)}, which begins an entry"
             case reasons.GROUP_OUT_OF_ORDER:
-                text = f"{name} stands before {self._name(other)}: a group's fields have an order"
+                text = f"{name} comes after {other_name}, which it must precede"
             case _:
-                text = f"{name} announces {value}, and {other} entries follow"
+                announced = [wire for number, wire in message.fields()[: row + 1] if number == tag][-1]
+                text = f"{name} is {show(announced)}, and {other} entries are there"
         return Fault(reason, tag, text)
 
-
-def _framing_fault(dictionary: Dictionary, message: Message) -> Fault | None:
-    """What the framer found first, unless it is an empty field, which `Walk` looks at."""
-    tag, reason = divmod(message.fault, 256)
-    if reason == reasons.INCORRECT_FORMAT:
-        name = f"{dictionary.tag_name(tag) or 'Tag'}({tag})"
-        return Fault(reason, tag, f"{name} does not end where its length field says")
-    bad = _bad_tag(message)
-    if bad is None:
-        return None
-    number = int(bad) if bad.lstrip(b"-").isdigit() and len(bad) < 10 else 0
-    return Fault(reasons.INVALID_TAG_NUMBER, number, f"{show(bad)} is no tag number")
+    def _framing_fault(self, message: Message) -> Fault | None:
+        """What the framer found first, unless it is an empty field, which is a rule of its own."""
+        tag, reason = divmod(message.fault, 256)
+        if reason == reasons.INCORRECT_FORMAT:
+            return Fault(reason, tag, f"{self._name(tag)} does not end where its length field says")
+        bad = _bad_tag(message)
+        if bad is None:
+            return None
+        number = int(bad) if bad.removeprefix(b"-").isdigit() and len(bad) < _LONGEST_TAG else 0
+        return Fault(reasons.INVALID_TAG_NUMBER, number, f"{show(bad)} is not a tag number")
 
 
 def _bad_tag(message: Message) -> bytes | None:

@@ -7,11 +7,11 @@ message itself or the entry of a group, with its fields in their order. What rem
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
 from router.fix.dictionary.tables import Items, Member, Reference, Tables
-from router.fix.dictionary.validation import Custom
 
 HEADER: Final = 0
 BODY: Final = 1
@@ -47,17 +47,18 @@ class Place:
         return self.slots[0].tag
 
 
-def place_of(tables: Tables, msg_type: str, custom: tuple[Custom, ...] = ()) -> Place:
-    """The message, with the groups in it. A type that the tables lack has a header and a trailer only."""
+def place_of(tables: Tables, msg_type: str, custom: Iterable[int] = ()) -> Place:
+    """The message, with the groups in it. A type that the tables lack has a header and a trailer only.
+
+    `custom`: tags that may be in it besides.
+    """
     place = Place()
     message = tables.messages.get(msg_type)
     _add(place, tables, tables.header, HEADER, ALWAYS)
     _add(place, tables, message.items if message is not None else (), BODY, ALWAYS)
     _add(place, tables, tables.trailer, TRAILER, ALWAYS)
     known = {slot.tag for slot in place.slots}
-    for tag, _, types in custom:
-        if tag not in known and (not types or msg_type in types):
-            place.slots.append(Slot(tag, ANYWHERE, ALWAYS, required=False))
+    place.slots += [Slot(tag, ANYWHERE, ALWAYS, required=False) for tag in custom if tag not in known]
     return place
 
 

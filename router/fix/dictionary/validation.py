@@ -25,6 +25,20 @@ MSG_TYPES: Final = 512
 
 FIRST_USER_TAG: Final = 5000
 
+FORMS: Final = {
+    name: number
+    for number, name in enumerate(
+        (
+            "String", "data", "char", "Boolean", "int", "Length", "NumInGroup", "SeqNum", "TagNum",
+            "DayOfMonth", "float", "Qty", "Price", "PriceOffset", "Amt", "Percentage", "MultipleCharValue",
+            "MultipleStringValue", "Country", "Currency", "Exchange", "Language", "MonthYear", "UTCTimestamp",
+            "UTCTimeOnly", "UTCDateOnly", "LocalMktDate", "LocalMktTime", "TZTimeOnly", "TZTimestamp",
+        )
+    )
+}  # fmt: skip
+"""Each data type's number for the kernels; those with one form stand together."""
+
+
 Custom = tuple[int, str, tuple[str, ...]]
 """A field that is agreed with a venue: tag, type's name, message types that may carry it (none: all)."""
 
@@ -78,21 +92,9 @@ class Validation:
         for tag, kind, _ in self.custom:
             if tag < 1:
                 raise ValueError(f"custom tag {tag} must be at least 1")
-            if kind not in TYPES_BY_NAME:
-                raise ValueError(f"custom tag {tag}: type {kind!r} is none of {', '.join(TYPES_BY_NAME)}")
+            if kind not in FORMS:
+                raise ValueError(f"custom tag {tag}: type {kind!r} is none of {', '.join(FORMS)}")
 
-
-TYPES_BY_NAME: Final = {
-    name: number
-    for number, name in enumerate(
-        (
-            "String", "data", "char", "Boolean", "int", "Length", "NumInGroup", "SeqNum", "TagNum",
-            "DayOfMonth", "float", "Qty", "Price", "PriceOffset", "Amt", "Percentage", "MultipleCharValue",
-            "MultipleStringValue", "Country", "Currency", "Exchange", "Language", "MonthYear", "UTCTimestamp",
-            "UTCTimeOnly", "UTCDateOnly", "LocalMktDate", "LocalMktTime", "TZTimeOnly", "TZTimestamp",
-        )
-    )
-}  # fmt: skip
 
 Validation.NONE = Validation(empty_values=False)
 Validation.FRAMING = Validation()

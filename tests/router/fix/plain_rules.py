@@ -1,14 +1,18 @@
-"""The rules of `Validation`, field by field, in plain Python."""
+"""The rules of `Validation`, field by field, in plain Python: the kernel is compared with this.
+
+It shares the tables and the places with the kernel, and nothing of what reads a message.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from typing import Final
 
 from router.fix import fault as reasons
 from router.fix.codec import Message
-from router.fix.dictionary.plan import ALWAYS, ANYWHERE, HEADER, Place, Slot
+from router.fix.dictionary.plan import ALWAYS, ANYWHERE, HEADER, Place, Slot, place_of
 from router.fix.dictionary.tables import Field, Tables
-from router.fix.dictionary.types import conforms
 from router.fix.dictionary.validation import (
     EMPTY_VALUES,
     FIELD_ORDER,
@@ -39,11 +43,11 @@ class Open:
 class Walk:
     """One message against its place. `find` gives (reason, tag, tag that explains) or None."""
 
-    def __init__(
-        self, tables: Tables, kinds: dict[int, str], place: Place, message: Message, bits: int
-    ) -> None:
+    def __init__(self, tables: Tables, custom: dict[int, str], message: Message, bits: int) -> None:
         self.tables = tables
-        self.kinds = kinds
+        place = place_of(tables, message.msg_type.decode("latin-1"), custom)
+        self.custom = custom
+        self.kinds = {**{made.tag: made.type for made in tables.fields.values()}, **custom}
         self.message = message
         self.bits = bits
         self.stack = [Open(place, {slot.tag: slot for slot in place.slots})]
@@ -76,16 +80,16 @@ class Walk:
             if bits & REPEATED_TAGS and len(self.stack) == 1 and tag in top.seen:
                 return reasons.TAG_REPEATED, tag, 0
             top.seen.add(tag)
-            return self._value(tag, value)
+            return self._value(tag, value, before)
         while len(self.stack) - 1 > depth:
             found = self._close()
             if found is not None:
                 return found
-        found = self._place(slot, before) or self._value(tag, value)
+        found = self._place(slot) or self._value(tag, value, before)
         if found is not None:
             return found
         if slot.group is not None:
-            announced = int(value) if value.isdigit() else -1
+            announced = int(value) if value.isdigit() and len(value) < 19 else -1
             if announced < 0 and bits & GROUPS:
                 return reasons.INCORRECT_FORMAT, tag, 0
             by_tag = {inner.tag: inner for inner in slot.group.slots}
@@ -93,28 +97,8 @@ class Walk:
         return None
 
     def _depth(self, tag: int) -> int:
-        """The innermost open place that this field may continue; -1 if none has it.
-
-        Where an inner place has had the field already and an outer one lists it too, it is the outer's.
-        """
-        fallback = -1
-        for depth in range(len(self.stack) - 1, -1, -1):
-            frame = self.stack[depth]
-            slot = frame.by_tag.get(tag)
-            if slot is None:
-                continue
-            if depth == 0:
-                return fallback if fallback >= 0 and tag in frame.seen else 0
-            position = frame.place.slots.index(slot)
-            goes_on = (
-                frame.entries < frame.announced
-                if position == 0
-                else position > frame.at and frame.entries > 0
-            )
-            if goes_on:
-                return depth
-            fallback = max(fallback, depth)
-        return fallback
+        """The innermost open place that has this field; -1 if none has."""
+        return max((depth for depth, frame in enumerate(self.stack) if tag in frame.by_tag), default=-1)
 
     def _stray(self, tag: int) -> tuple[int, int, int] | None:
         if tag in self.everywhere:  # a group's field outside its group
@@ -126,7 +110,7 @@ class Walk:
         known = tag in self.tables.fields
         return (reasons.NOT_OF_THIS_MESSAGE if known else reasons.INVALID_TAG_NUMBER), tag, 0
 
-    def _place(self, slot: Slot, before: int) -> tuple[int, int, int] | None:
+    def _place(self, slot: Slot) -> tuple[int, int, int] | None:
         bits, frame, tag = self.bits, self.stack[-1], slot.tag
         if frame.place.count_tag:
             position = frame.place.slots.index(slot)
@@ -137,7 +121,7 @@ class Walk:
                 frame.entries += 1
                 frame.seen, frame.units = set(), {ALWAYS}
             elif bits & GROUPS and not frame.entries:
-                return reasons.GROUP_OUT_OF_ORDER, tag, frame.place.first_tag
+                return reasons.GROUP_OUT_OF_ORDER, tag, -frame.place.first_tag
             elif bits & REPEATED_TAGS and tag in frame.seen:
                 return reasons.TAG_REPEATED, tag, 0
             elif bits & GROUPS and position < frame.at:
@@ -149,10 +133,6 @@ class Walk:
             if bits & FIELD_ORDER and slot.section < self.section:
                 return reasons.TAG_OUT_OF_ORDER, tag, 0
             self.section = max(self.section, slot.section)
-        if bits & FIELD_ORDER and self.kinds.get(tag) == "data":
-            length = next(made.tag for made in self.tables.fields.values() if made.data_tag == tag)
-            if before != length:
-                return reasons.TAG_OUT_OF_ORDER, tag, length
         frame.seen.add(tag)
         unit = slot.unit
         while unit not in frame.units:
@@ -160,14 +140,24 @@ class Walk:
             unit = frame.place.outer_units[unit]
         return None
 
-    def _value(self, tag: int, value: bytes) -> tuple[int, int, int] | None:
+    def _value(self, tag: int, value: bytes, before: int) -> tuple[int, int, int] | None:
         made = self.tables.fields.get(tag)
         kind = self.kinds.get(tag, "String")
+        if self.bits & FIELD_ORDER and kind == "data":
+            length = next((made.tag for made in self.tables.fields.values() if made.data_tag == tag), before)
+            if before != length:
+                return reasons.TAG_OUT_OF_ORDER, tag, length
         if not value:
             return None
         if self.bits & TYPES and not conforms(kind, value):
             return reasons.INCORRECT_FORMAT, tag, 0
-        if self.bits & VALUES and made is not None and made.values and not allowed(made, kind, value):
+        if (
+            self.bits & VALUES
+            and tag not in self.custom
+            and made is not None
+            and made.values
+            and not allowed(made, kind, value)
+        ):
             return reasons.VALUE_INCORRECT, tag, 0
         return None
 
@@ -205,3 +195,61 @@ def _tags(place: Place, count_tag: int = 0) -> dict[int, int]:
         if slot.group is not None:
             found = {**_tags(slot.group, slot.tag), **found}
     return found
+
+
+# The forms of values, by FIX's data types
+
+_DIGITS: Final = re.compile(rb"[0-9]+")
+_INT: Final = re.compile(rb"-?[0-9]+")
+_FLOAT: Final = re.compile(rb"-?([0-9]+\.?[0-9]*|\.[0-9]+)")
+_DAY: Final = re.compile(rb"0?[1-9]|[12][0-9]|3[01]")
+_CHARS: Final = re.compile(rb"[!-~]( [!-~])*")
+_WORDS: Final = re.compile(rb"[!-~]+( [!-~]+)*")
+_TIME: Final = rb"([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)"
+_FRACTION: Final = rb"(\.[0-9]{3}|\.[0-9]{6}|\.[0-9]{9}|\.[0-9]{12})?"
+_TZ_TIME: Final = (
+    rb"([01][0-9]|2[0-3]):[0-5][0-9](:([0-5][0-9]|60)" + _FRACTION + rb")?"
+    rb"(Z|[+-](0[0-9]|1[0-4])(:[0-5][0-9])?)?"
+)
+_DATE: Final = rb"[0-9]{8}"
+
+_FORMS: Final = {
+    "char": re.compile(rb"[^\x01]", re.DOTALL),
+    "Boolean": re.compile(rb"[YN]"),
+    "int": _INT,
+    "Length": _DIGITS, "NumInGroup": _DIGITS, "SeqNum": _DIGITS, "TagNum": _DIGITS,
+    "DayOfMonth": _DAY,
+    "float": _FLOAT, "Qty": _FLOAT, "Price": _FLOAT, "PriceOffset": _FLOAT, "Amt": _FLOAT,
+    "Percentage": _FLOAT,
+    "MultipleCharValue": _CHARS, "MultipleStringValue": _WORDS,
+    "Country": re.compile(rb"[A-Z]{2}"), "Currency": re.compile(rb"[A-Z]{3}"),
+    "Language": re.compile(rb"[a-z]{2}"),
+    "Exchange": re.compile(rb"[!-~]+"),
+    "UTCTimestamp": re.compile(_DATE + rb"-" + _TIME + _FRACTION),
+    "UTCTimeOnly": re.compile(_TIME + _FRACTION),
+    "UTCDateOnly": re.compile(_DATE), "LocalMktDate": re.compile(_DATE), "LocalMktTime": re.compile(_TIME),
+    "MonthYear": re.compile(rb"[0-9]{6}([0-9]{2}|w[1-5])?"),
+    "TZTimeOnly": re.compile(_TZ_TIME), "TZTimestamp": re.compile(_DATE + rb"-" + _TZ_TIME),
+}  # fmt: skip
+_DATED: Final = frozenset({"UTCTimestamp", "UTCDateOnly", "LocalMktDate", "TZTimestamp"})
+_MONTH_DAYS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+def conforms(kind: str, value: bytes) -> bool:
+    """Whether a value has the form of its type. Strings and data have every form."""
+    form = _FORMS.get(kind)
+    if form is None:
+        return True
+    if form.fullmatch(value) is None:
+        return False
+    if kind in _DATED:
+        return _is_day(value[:8])
+    if kind == "MonthYear":
+        return _is_day(value) if len(value) == 8 and b"w" not in value else 1 <= int(value[4:6]) <= 12
+    return True
+
+
+def _is_day(digits: bytes) -> bool:
+    year, month, day = int(digits[:4]), int(digits[4:6]), int(digits[6:8])
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    return 1 <= month <= 12 and 1 <= day <= _MONTH_DAYS[month - 1] + (month == 2 and leap)

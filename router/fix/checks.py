@@ -15,10 +15,11 @@ from router.fix.fault import (
     REQUIRED_TAG_MISSING,
     SENDING_TIME_PROBLEM,
     TAG_WITHOUT_VALUE,
+    UNSUPPORTED_VERSION,
     VALUE_INCORRECT,
+    Fault,
 )
-from router.fix.fault import Fault as Fault
-from router.fix.kernels import MAX_DIGITS
+from router.fix.kernels import APPL_VER_ID, MAX_DIGITS
 from router.fix.secrets import PLACEHOLDER
 
 MS_NS = 1_000_000
@@ -101,10 +102,12 @@ _REQUIRED: dict[bytes, tuple[tuple[int, bool], ...]] = {
 }
 
 
-def content_fault(message: Message) -> Fault | None:
-    """What is wrong with a message, apart from its place in the sequence, its CompIDs and the clock."""
-    if message.fault >= 0:
-        tag, reason = divmod(message.fault, 256)
+def content_fault(message: Message, config: SessionConfig) -> Fault | None:
+    """What is wrong with a message by the session layer's own needs, apart from its place in the sequence,
+    its CompIDs and the clock.
+    """
+    tag, reason = divmod(message.fault, 256)
+    if message.fault >= 0 and (reason != TAG_WITHOUT_VALUE or config.validation.empty_values):
         if reason == INVALID_TAG_NUMBER:
             return Fault(reason, 0, "a field has no valid tag number")
         rule = "is empty" if reason == TAG_WITHOUT_VALUE else "does not end where its length field says"
@@ -115,6 +118,10 @@ def content_fault(message: Message) -> Fault | None:
         fault = poss_dup_fault(message)
         if fault is not None:
             return fault
+    appl_ver_id = message.get(tags.APPL_VER_ID) if message.flags & APPL_VER_ID else None
+    if appl_ver_id is not None and appl_ver_id.decode("latin-1") != config.version.appl_ver_id:
+        text = f"ApplVerID(1128) {show(appl_ver_id)} is not {config.version.appl_ver_id or 'of this version'}"
+        return Fault(UNSUPPORTED_VERSION, tags.APPL_VER_ID, text)
     for tag, numeric in _REQUIRED.get(message.msg_type, ()):
         wire = message.get(tag)
         if wire is None:
@@ -151,10 +158,7 @@ def _time_fault(message: Message, tag: int) -> Fault | None:
 
 
 def logon_fault(message: Message, config: SessionConfig) -> str | None:
-    """Why a Logon cannot be accepted, apart from its CompIDs, number and time."""
-    fault = content_fault(message)
-    if fault is not None:
-        return fault.text
+    """Why a Logon whose fields are in order cannot be accepted, apart from its CompIDs, number and time."""
     method = message.get(tags.ENCRYPT_METHOD) or b""
     if int_from_wire(method) != 0:
         return f"EncryptMethod(98) {show(method)} is not 0 (none)"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from router.fix import tags
+from router.fix.dictionary.validation import EMPTY_VALUES, Validation
 from router.fix.versions import FIX44, Version
 
 # An order, a cancel or a replace is never sent again: it is gap filled, and the engine decides afresh.
@@ -45,6 +46,7 @@ class SessionConfig:
     check_comp_ids: bool = True
     check_latency: bool = True  # SendingTime(52) against our clock
     sending_time_tolerance_ns: int = 120_000_000_000
+    validation: Validation = Validation.FRAMING  # the dictionary's rules, for received messages
 
     # What is written
     timestamp_digits: Literal[0, 3, 6, 9] = 3  # decimals of SendingTime(52) and OrigSendingTime(122)
@@ -70,6 +72,11 @@ class SessionConfig:
     @property
     def begin_string(self) -> str:
         return self.version.begin_string
+
+    @property
+    def needs_dictionary(self) -> bool:
+        """Whether received messages are held to more than framing."""
+        return bool(self.validation.bits & ~EMPTY_VALUES)
 
     def __post_init__(self) -> None:
         for field in ("sender_comp_id", "target_comp_id"):

@@ -21,6 +21,7 @@ TAG_REPEATED: Final = 13
 TAG_OUT_OF_ORDER: Final = 14
 GROUP_OUT_OF_ORDER: Final = 15
 GROUP_COUNT_INCORRECT: Final = 16
+UNSUPPORTED_VERSION: Final = 18
 OTHER: Final = 99
 
 
@@ -49,6 +50,7 @@ REASONS: Final = {
     TAG_OUT_OF_ORDER: "Tag specified out of required order",
     GROUP_OUT_OF_ORDER: "Repeating group fields out of order",
     GROUP_COUNT_INCORRECT: "Incorrect NumInGroup count for repeating group",
+    UNSUPPORTED_VERSION: "Invalid/Unsupported Application Version",
     OTHER: "Other",
 }
 """The codes in the words of the specification (FIX 4.4 volume 6), which conformance scripts compare."""

@@ -6,7 +6,7 @@ acted on (`_accept`), then what was held back and is now due (`_drain`).
 """
 
 from router.fix import tags
-from router.fix.checks import content_fault, poss_dup_fault, rejected_of, reversed_route, text_of
+from router.fix.checks import poss_dup_fault, rejected_of, reversed_route, text_of
 from router.fix.codec import Message
 from router.fix.config import SessionConfig
 from router.fix.decimals import NANOS
@@ -69,7 +69,7 @@ class Inbound(Logons):
     def _accept(self, out: Events, message: Message, now_ns: int) -> None:
         """A message whose turn it is."""
         self.next_in += 1
-        fault = content_fault(message)
+        fault = self._content_fault(message)
         if fault is not None:
             self._reject(out, message, fault, now_ns)
             if fault.fatal:
@@ -109,7 +109,7 @@ class Inbound(Logons):
 
     def _sequence_reset(self, out: Events, message: Message, now_ns: int) -> None:
         """Reset mode: MsgSeqNum is not looked at, and what is missing will not come."""
-        fault = content_fault(message)
+        fault = self._content_fault(message)
         new = 0 if fault is not None else message.get_int(tags.NEW_SEQ_NO) or 0
         if fault is None and new < self.next_in:
             text = f"NewSeqNo(36) {new} is below the expected {self.next_in}"
@@ -154,7 +154,7 @@ class Inbound(Logons):
         elif self.state is State.RESETTING:
             text = f"message {message.seq} ignored, expecting {self.next_in}: new numbers are coming"
             self._alert(out, text)
-        elif message.msg_type == tags.RESEND_REQUEST and content_fault(message) is None:
+        elif message.msg_type == tags.RESEND_REQUEST and self._content_fault(message) is None:
             # Answered at once, or two sides that both miss messages would wait for each other for ever.
             self._resend(out, message, now_ns)
             self._hold(out, message.seq, None, now_ns)

@@ -7,11 +7,13 @@ connectivity"). What the other side may not have seen yet is remembered until it
 """
 
 from router.fix import tags
-from router.fix.checks import Header, logon_fault, names_of, next_expected_of, text_of
+from router.fix.checks import Header, content_fault, logon_fault, names_of, next_expected_of, text_of
 from router.fix.codec import Message
 from router.fix.config import SessionConfig
 from router.fix.decimals import NANOS
+from router.fix.dictionary import load
 from router.fix.events import GapOpened, LoggedOn, SequenceReset
+from router.fix.fault import Fault
 from router.fix.gap import Gap
 from router.fix.outbound import Events, Pairs
 from router.fix.resends import Resends
@@ -25,14 +27,15 @@ _NOT_TAKEN = 3  # SessionStatus(1409): the new password does not comply with pol
 
 class Logons(Resends):
     __slots__ = (
-        "_before_reset", "_gap", "_header", "_last_received_ns", "_logon_owed", "_reset_due", "_reset_id",
-        "_tested", "heart_bt_int_ns",
+        "_before_reset", "_dictionary", "_gap", "_header", "_last_received_ns", "_logon_owed", "_reset_due",
+        "_reset_id", "_tested", "heart_bt_int_ns",
     )  # fmt: skip
 
     def __init__(self, config: SessionConfig, next_out: int, next_in: int) -> None:
         super().__init__(config, next_out, next_in)
         self.heart_bt_int_ns = config.heart_bt_int_s * NANOS
         self._header = Header(config)
+        self._dictionary = load(config.version) if config.needs_dictionary else None
         self._gap: Gap | None = None
         self._last_received_ns = 0
         self._tested = False
@@ -68,7 +71,7 @@ class Logons(Resends):
     def _logon(self, out: Events, message: Message, now_ns: int) -> None:
         config = self.config
         reset = message.get(tags.RESET_SEQ_NUM_FLAG) == b"Y"
-        refusal = logon_fault(message, config) or self._logon_refusal(message, reset, now_ns)
+        refusal = self._logon_fault(message) or self._logon_refusal(message, reset, now_ns)
         if refusal is not None:
             self._alert(out, f"Logon(A) refused: {refusal}", "critical")
             self._say_goodbye(out, refusal, now_ns, message)
@@ -91,6 +94,17 @@ class Logons(Resends):
             self._hold(out, message.seq, None, now_ns, is_asked=volunteered)
         else:
             self.next_in += 1
+
+    def _content_fault(self, message: Message) -> Fault | None:
+        """What is wrong with a message by its own contents: by the dictionary, then by our own needs."""
+        fault = None
+        if self._dictionary is not None:
+            fault = self._dictionary.fault(message, self.config.validation)
+        return fault or content_fault(message, self.config)
+
+    def _logon_fault(self, message: Message) -> str | None:
+        fault = self._content_fault(message)
+        return logon_fault(message, self.config) if fault is None else fault.text
 
     def _logon_refusal(self, message: Message, reset: bool, now_ns: int) -> str | None:
         if message.sending_time_ns >= 0 and not self._header.is_timely(message, now_ns):
@@ -195,7 +209,7 @@ class Logons(Resends):
 
     def _logon_again(self, out: Events, message: Message, now_ns: int) -> None:
         """A Logon with ResetSeqNumFlag(141)=Y while logged on: the peer begins new numbers, or takes ours."""
-        refusal = logon_fault(message, self.config)
+        refusal = self._logon_fault(message)
         if self.config.refuse_reset and self.state is not State.RESETTING:
             refusal = "ResetSeqNumFlag(141)=Y is not taken"
         if refusal is not None:

@@ -131,4 +131,4 @@ class Outbound:
     def _told(self) -> None:
         """What follows from `state`."""
         self.is_logged_on = self.state in LOGGED_ON
-        self._hot = self.state is State.ACTIVE
+        self._hot = self.state is State.ACTIVE and not self.config.needs_dictionary

@@ -94,6 +94,8 @@ class Core:
     now_ns: int = 0
     inputs: int = 0  # how many came so far
     reports: int = 0  # ExecIDs given to desks
+    taken: int = 0  # parents taken in
+    ended: dict[str, None] = field(default_factory=dict)  # parents that are over, longest first
     writes: list[tuple[int, bytes]] = field(default_factory=list)  # for the shell: (port index, bytes)
     hangups: list[int] = field(default_factory=list)  # for the shell: ports whose transport must close
     replies: list[Reply] = field(default_factory=list)  # for the shell: to operators

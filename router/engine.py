@@ -152,6 +152,7 @@ class Engine:
             if request["cmd"] == "drain":
                 self.ticker.stopped = self.execution.draining = True
             self.kills.command(command, request)
+            self.oms.latches_moved()
         core.pump()
 
     # What the shell asks.
@@ -186,6 +187,14 @@ class Engine:
         self.oms.filled(child, lots, report)
         self.ticker.child_filled(child)
 
+    def busted(self, child: Child, lots: int, report: ExecutionReport) -> None:
+        self.oms.busted(child, lots, report)
+        self.ticker.child_filled(child)
+
+    def corrected(self, child: Child, report: ExecutionReport) -> None:
+        self.oms.corrected(child, report)
+        self.ticker.child_filled(child)
+
     def changed(self, child: Child) -> None:
         self.kills.child_changed(child)
         self.oms.child_changed(child)
@@ -204,8 +213,13 @@ class Engine:
                 work.is_shut = True
                 core.gate.parent_closed(parent.parent_id)
                 core.alert(f"parent {parent.parent_id} gets no further order: {order.cl_ord_id} may be its")
+        self.oms.latches_moved()
 
     # Inside.
+
+    def _suspend_all(self, text: str) -> None:
+        self.kills.suspend_all(text)
+        self.oms.latches_moved()
 
     def _input(self, kind: Kind, now_ns: int, payload: bytes) -> Core:
         core = self.running
@@ -224,12 +238,12 @@ class Engine:
                     self._market_outputs(core, symbol, outputs)
             return
         try:
-            if port.kind is PortKind.DESK:
+            if port.kind.is_acceptor:
                 self.oms.message(port, message)
             else:
                 self._venue_message(core, port, message)
         except FieldError as error:
-            if port.kind is PortKind.DESK:
+            if port.kind.is_acceptor:
                 self.oms.field_error(port, message, error)
             else:
                 core.alert(
@@ -316,7 +330,7 @@ class Engine:
                 case events.Alert(text=text):
                     core.alert(text)
                     if port.kind is PortKind.ORDERS and FORGOTTEN in text:
-                        self.kills.suspend_all(text)
+                        self._suspend_all(text)
                 case events.GapOpened(first=first, last=last):
                     core.alert(f"{port.session.name}: messages {first} to {last} are missing")
                     if port.kind is PortKind.MARKET_DATA:
@@ -369,6 +383,8 @@ class Engine:
     def _carry_over(self, core: Core, old: Core) -> None:
         """A restart: latches, parents, orders live on; live orders are unknown until their venue speaks."""
         core.orders, core.parents, core.reports = old.orders, old.parents, old.reports
+        core.taken, core.ended = old.taken, old.ended
+        core.gate.inherit_desk_ids(old.gate)
         for latch in old.gate.kill.latches:
             core.gate.kill.apply(latch.as_event())
         desks = {port.session.name: port.index for port in core.ports}
@@ -377,7 +393,8 @@ class Engine:
                 work.desk = desks.get(old.ports[work.desk].session.name, -1)
             live = core.orders.live(work.parent.parent_id)
             # The ledger adds what the live children have done, as they are adopted.
-            core.gate.adopt_parent(work.parent, work.filled_lots - sum(child.cum_lots for child in live))
+            done_lots = work.filled_lots - sum(child.cum_lots for child in live)
+            core.gate.adopt_parent(work.parent, done_lots, len(work.former_ids))
             if work.is_ended or work.is_shut:
                 core.gate.parent_closed(work.parent.parent_id)
         for child in core.orders.live():

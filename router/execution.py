@@ -22,7 +22,6 @@ from router.fix.messages import ExecType, ExecutionReport, OrderCancelReject, Or
 from router.journal import Kind
 from router.orders import Child, ChildEvent, ChildState, IllegalTransition
 from router.outbox import Outgoing
-from router.parent import ParentState
 from router.records import pack_cancel_pass
 
 
@@ -300,7 +299,7 @@ class Execution:
     def _is_doomed(self, child: Child) -> bool:
         """Whether it is to be cancelled whatever else happens: a cancel may be lost with its connection."""
         work = self._core.work_of(child)
-        if self.draining or work is None or work.state is not ParentState.ACTIVE:
+        if self.draining or work is None or work.dooms(child.cl_ord_id):
             return True
         order = child.order
         latch = self._core.gate.kill.blocks(order.venue, order.symbol, order.parent_id)

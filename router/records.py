@@ -120,12 +120,20 @@ def unpack_action(payload: bytes) -> Action:
 
 
 def order_fields(order: NewOrder) -> str:
-    """The fields that a verdict vouches for, in one line: a NewOrderSingle on the wire must match them."""
+    """The fields that a verdict vouches for, in one line: a NewOrderSingle on the wire must match them.
+
+    Few orders say more than the first ten: OrderCapacity(528), LocateReqd(114), and each party.
+    """
     price = "" if order.price_nanos is None else order.price_nanos
-    return (
+    line = (
         f"{order.cl_ord_id}|{order.parent_id}|{order.venue}|{order.symbol}|{order.account}|{order.side:d}|"
         f"{order.ord_type}|{order.tif}|{order.qty_lots}|{price}"
     )
+    if not (order.parties or order.order_capacity or order.locate_reqd is not None):
+        return line
+    locate = "" if order.locate_reqd is None else "NY"[order.locate_reqd]
+    parties = ";".join(f"{one.party_id},{one.source},{one.role}" for one in order.parties)
+    return f"{line}|{order.order_capacity}|{locate}|{parties}"
 
 
 def pack_pass(approved: Approved[NewOrder]) -> bytes:

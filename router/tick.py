@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.envelope import Envelope
-from risk.order import NewOrder
+from risk.instrument import Instrument
+from risk.order import NewOrder, Parent
 from risk.refusal import Refusal
 from router.actions import (
     NULL,
@@ -130,12 +131,8 @@ class Ticker:
         instrument = core.instruments[parent.symbol]
         tick = TickState()
         i = tick.i
-        i[SIGN] = parent.side.sign
-        i[QTY] = parent.qty_lots
-        i[START], i[END] = parent.start_ns, parent.end_ns
+        _set_terms(tick, parent, instrument)
         i[INTERVAL] = core.config.decision_interval_ns
-        i[MUST_COMPLETE] = int(parent.must_complete)
-        i[LIMIT_PX] = 0 if parent.limit_nanos is None else instrument.price_to_px(parent.limit_nanos)
         i[ADV] = instrument.adv_lots
         i[ROUND_LOTS], i[MIN_LOTS] = instrument.round_lots, instrument.min_lots
         for venue in core.config.venues:
@@ -157,6 +154,13 @@ class Ticker:
         self._by_number[work.number] = desk
         self._by_symbol.setdefault(parent.symbol, []).append(desk)
         self.ready[parent.parent_id] = None
+
+    def renew(self, work: ParentWork) -> None:
+        """The parent was replaced, or was to be: it is decided afresh."""
+        desk = self._desks.get(work.parent.parent_id)
+        if desk is not None:
+            _set_terms(desk.tick, work.parent, self._core.instruments[work.parent.symbol])
+            self._event(work)
 
     def remove(self, work: ParentWork) -> None:
         """The parent has ended."""
@@ -405,6 +409,9 @@ class Ticker:
             tif=new.tif,
             qty_lots=new.qty_lots,
             price_nanos=price,
+            parties=parent.parties,
+            order_capacity=parent.order_capacity,
+            locate_reqd=parent.locate_reqd,
         )
         verdict = core.gate.check(order, desk.market_data.market, core.now_ns)
         if isinstance(verdict, Refusal):
@@ -420,3 +427,13 @@ class Ticker:
             core.alert(f"{venue}: {full}; {order.cl_ord_id} does not leave")
             return 0
         return new.qty_lots
+
+
+def _set_terms(tick: TickState, parent: Parent, instrument: Instrument) -> None:
+    """What the desk asked for, as the features know it."""
+    i = tick.i
+    i[SIGN] = parent.side.sign
+    i[QTY] = parent.qty_lots
+    i[START], i[END] = parent.start_ns, parent.end_ns
+    i[MUST_COMPLETE] = int(parent.must_complete)
+    i[LIMIT_PX] = 0 if parent.limit_nanos is None else instrument.price_to_px(parent.limit_nanos)

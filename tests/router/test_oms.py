@@ -15,7 +15,6 @@ from router.fix.messages import (
     ExecType,
     ExecutionReport,
     OrderCancelReject,
-    OrderCancelReplaceRequest,
     OrderStatusRequest,
     OrdStatus,
 )
@@ -139,9 +138,9 @@ def test_what_names_no_order_is_refused_as_a_message() -> None:
     (reject,) = business_rejects(rig)
     assert (reject.get(372), reject.get(380)) == (b"D", b"5")
     assert b"ClOrdID(11)" in (reject.get(58) or b"")
-    rig.say(rig.desk, b"q", b"11=K1\x01530=7\x01")
+    rig.say(rig.desk, b"c", b"320=K1\x01321=3\x01")
     assert business_rejects(rig)[-1].get(380) == b"3"
-    assert business_rejects(rig)[-1].get(372) == b"q"
+    assert business_rejects(rig)[-1].get(372) == b"c"
 
 
 def test_fields_that_cannot_be_read_refuse_the_order_that_names_itself() -> None:
@@ -201,9 +200,12 @@ def test_a_cancel_is_pending_until_the_children_have_gone() -> None:
     rig.cancel_parent("D1", "C1")
     assert rig.reports()[-1].exec_type is ExecType.PENDING_CANCEL
     rig.cancel_parent("D1", "C2")  # impatient
+    (reject,) = cancel_rejects(rig)
+    assert (reject.cl_ord_id, reject.cxl_rej_reason) == ("C2", 3)
+    assert reject.ord_status is OrdStatus.PENDING_CANCEL
     rig.canceled(rig.orders(LIT1)[0], LIT1)
     last = rig.reports()[-1]
-    assert (last.exec_type, last.cl_ord_id, last.orig_cl_ord_id) == (ExecType.CANCELED, "C2", "D1")
+    assert (last.exec_type, last.cl_ord_id, last.orig_cl_ord_id) == (ExecType.CANCELED, "C1", "D1")
     assert len(rig.cancels(LIT1)) == 1
 
 
@@ -227,16 +229,6 @@ def test_cancels_of_what_is_not_there_or_over_are_refused() -> None:
     unknown, late = cancel_rejects(rig)
     assert (unknown.cxl_rej_reason, unknown.order_id, unknown.ord_status) == (1, "NONE", OrdStatus.REJECTED)
     assert (late.cxl_rej_reason, late.ord_status) == (0, OrdStatus.CANCELED)
-
-
-def test_a_replace_is_refused_in_words_and_changes_nothing() -> None:
-    rig = working()
-    request = OrderCancelReplaceRequest("R1", "D1", SYMBOL, Side.BUY, rig.now, 5, OrdType.MARKET)
-    rig.say(rig.desk, b"G", request.body(BTC))
-    (reject,) = cancel_rejects(rig)
-    assert (reject.response_to.value, reject.cxl_rej_reason, reject.ord_status) == ("2", 2, OrdStatus.NEW)
-    assert "cannot be replaced" in reject.text
-    assert rig.work.parent.qty_lots == 10 * BTC
 
 
 def test_a_status_is_told_as_it_is_and_of_nothing_as_rejected() -> None:

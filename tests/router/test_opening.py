@@ -31,7 +31,7 @@ def test_there_is_one_port_for_each_session_in_the_order_of_the_settings() -> No
 def test_orders_are_never_resent_and_reports_to_the_desk_are() -> None:
     core = Rig(up=False).core
     assert all(p.session.config.resend == frozenset() for p in core.ports[:5])
-    assert core.ports[5].session.config.resend == {b"8", b"9", b"j"}
+    assert core.ports[5].session.config.resend == {b"8", b"9", b"j", b"r"}
 
 
 def test_a_session_keeps_its_numbers_and_its_books_are_empty_after_a_restart() -> None:
@@ -61,7 +61,7 @@ def test_reports_that_wait_for_a_desk_wait_on_and_messages_to_venues_do_not() ->
     rig = Rig()
     rig.parent(BTC)
     rig.cut(rig.desk)
-    rig.engine.oms._tell(rig.work, rig.reports()[0].exec_type)
+    rig.engine.oms._reports.tell(rig.work, rig.reports()[0].exec_type)
     waiting = rig.core.ports[rig.desk].outbox.waiting()
     assert len(waiting) == 1
     core = rig.core

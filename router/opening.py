@@ -6,19 +6,32 @@ never sent again to a venue: they are gap filled, and the engine decides afresh.
 
 from __future__ import annotations
 
+import dataclasses
+
 from risk.errors import SettingsError
 from risk.market import Market
 from router.config import EngineConfig, SessionSpec
 from router.core import Core, Port, PortKind
 from router.fix import tags
 from router.fix.decimals import NANOS
+from router.fix.dictionary.validation import Validation
 from router.fix.session import Session, SessionConfig
 from router.fix.versions import VERSIONS
 from router.marketdata import FeedLimits, MarketData, Venue
 from router.outbox import Outbox
 from router.throttle import Throttle
 
-DESK_RESENDS = frozenset({tags.EXECUTION_REPORT, tags.ORDER_CANCEL_REJECT, tags.BUSINESS_MESSAGE_REJECT})
+DESK_RESENDS = frozenset(
+    {
+        tags.EXECUTION_REPORT,
+        tags.ORDER_CANCEL_REJECT,
+        tags.ORDER_MASS_CANCEL_REPORT,
+        tags.BUSINESS_MESSAGE_REJECT,
+    }
+)
+
+
+CHECKS = tuple(field.name for field in dataclasses.fields(Validation) if field.type == "bool")
 
 
 def refuse_misfit(config: EngineConfig, old: Core) -> None:
@@ -94,10 +107,21 @@ def session_config(spec: SessionSpec) -> SessionConfig:
         reset_on_disconnect=spec.reset_on_disconnect,
         refuse_reset=spec.refuse_reset,
         sending_time_tolerance_ns=spec.sending_time_tolerance_s * NANOS,
+        validation=_validation(spec),
         timestamp_digits=spec.timestamp_digits,
         resend=DESK_RESENDS if desk else frozenset(),
         resend_burst=max(1, (rate - spec.cancels_per_s) // 2) if rate else 0,
         resend_chunk=spec.resend_chunk,
+    )
+
+
+def _validation(spec: SessionSpec) -> Validation:
+    if not spec.validation:
+        return Validation.FRAMING
+    custom = tuple((tag.tag, tag.type, tag.messages) for tag in spec.custom_tags)
+    return Validation(
+        **{check: check in spec.validation for check in CHECKS},
+        custom=custom,
     )
 
 

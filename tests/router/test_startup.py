@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -145,6 +146,8 @@ target_comp_id = "XDRK"
     )  # fmt: skip
     assert (desk.requires_password, desk.refuse_reset, desk.has_password) == (True, True, False)
     session = session_config(orders)
+    assert session.validation == dataclasses.replace(Validation.FULL, custom=((9001, "int", ("8",)),))
+    assert session_config(desk).validation == Validation.FRAMING
     assert (session.version, session.timestamp_digits, session.send_next_expected) == (FIX50SP2, 6, True)
     assert (session.username, session.has_password, session.has_new_password) == ("sluice", True, True)
     assert session.resend_burst == 19, "half of what orders may use in a second"

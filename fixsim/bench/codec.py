@@ -22,9 +22,8 @@ from risk.market import Market
 from risk.order import OrdType, Side, TimeInForce
 from router.fix import warm as fix_warm
 from router.fix.codec import Encoder, Framer, Message
-from router.fix.messages import ExecType, ExecutionReport, OrdStatus
+from router.fix.messages import ExecType, ExecutionReport, LastLiquidity, OrdStatus
 from router.fix.messages.orders import order_body
-from router.fix.messages.reports import LastLiquidity
 from router.marketdata import FeedLimits, MarketData, Request, Venue
 
 OURS, PEER = "Sluice", "simplefix"

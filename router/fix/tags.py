@@ -171,7 +171,7 @@ LAST_UPDATE_TIME: Final = 779
 BUSINESS_REJECT_REF_ID: Final = 379
 BUSINESS_REJECT_REASON: Final = 380
 
-_WORDS: Final = {"ID": "ID", "MD": "MD"}
+_WORDS: Final = {"ID": "ID", "IDS": "IDs", "MD": "MD", "DK": "DK"}
 _NAMES: Final = {
     value: "".join(_WORDS.get(word, word.capitalize()) for word in name.split("_"))
     for name, value in list(globals().items())

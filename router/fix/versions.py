@@ -28,7 +28,7 @@ class Version:
     `max_session_reject`, `max_ord_rej`: the highest SessionRejectReason(373) and OrdRejReason(103), 99 apart;
     `other`: 99 is a code of both. `max_cxl_rej`, `max_restatement`, `max_business_reject`: the highest
     CxlRejReason(102), ExecRestatementReason(378) and BusinessRejectReason(380), 99 apart.
-    `max_trading_status`: the highest SecurityTradingStatus(326).
+    `max_trading_status`: the highest SecurityTradingStatus(326); `max_tag`: the highest tag.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Version:
     max_restatement: int
     max_business_reject: int
     max_trading_status: int
+    max_tag: int
 
     def session_reject_reason(self, reason: int) -> int | None:
         """SessionRejectReason(373), or None where this version has no such code: the field is left out."""
@@ -86,6 +87,10 @@ class Version:
         """SecurityTradingStatus(326): what this version lacks becomes 18, not available for trading."""
         return status if status <= self.max_trading_status else 18
 
+    def knows_tag(self, tag: int) -> bool:
+        """Whether a tag may be the version's own, by its number: user-defined ones are 5000 to 39999."""
+        return tag <= self.max_tag and not 5000 <= tag < 40_000
+
     def needs(self, has: bool, what: str) -> None:
         """ValueError if a message that this version does not have is to be written."""
         if not has:
@@ -97,21 +102,21 @@ FIX42: Final = Version(
     credentials=False, new_password=False, next_expected=False, strategy=False, strategy_group=False,
     parties=False, last_liquidity=False, status_req_id=False, listings=False, trading_rules=False,
     rpt_seq=False, max_session_reject=11, max_ord_rej=8, other=False,
-    max_cxl_rej=3, max_restatement=5, max_business_reject=5, max_trading_status=20,
+    max_cxl_rej=3, max_restatement=5, max_business_reject=5, max_trading_status=20, max_tag=446,
 )  # fmt: skip
 FIX44: Final = Version(
     "FIX.4.4", "FIX.4.4", "", exec_trans_type=False, mass=True, mass_report_id=False,
     credentials=True, new_password=False, next_expected=True, strategy=True, strategy_group=False,
     parties=True, last_liquidity=True, status_req_id=True,
     listings=True, trading_rules=False, rpt_seq=False, max_session_reject=17, max_ord_rej=15, other=True,
-    max_cxl_rej=6, max_restatement=10, max_business_reject=7, max_trading_status=23,
+    max_cxl_rej=6, max_restatement=10, max_business_reject=7, max_trading_status=23, max_tag=956,
 )  # fmt: skip
 FIX50SP2: Final = Version(
     "FIX.5.0SP2", "FIXT.1.1", "9", exec_trans_type=False, mass=True, mass_report_id=True,
     credentials=True, new_password=True, next_expected=True, strategy=True, strategy_group=True,
     parties=True, last_liquidity=True, status_req_id=True,
     listings=True, trading_rules=True, rpt_seq=True, max_session_reject=18, max_ord_rej=27, other=True,
-    max_cxl_rej=8, max_restatement=14, max_business_reject=18, max_trading_status=27,
+    max_cxl_rej=8, max_restatement=14, max_business_reject=18, max_trading_status=27, max_tag=43_123,
 )  # fmt: skip
 
 VERSIONS: Final = {version.name: version for version in (FIX42, FIX44, FIX50SP2)}

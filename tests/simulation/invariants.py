@@ -16,8 +16,7 @@ from risk.kill import KillSwitch
 from router.core import PortKind
 from router.engine import Engine
 from router.fix.codec import Message, parse
-from router.fix.messages import ExecutionReport, NewOrderSingle, OrdStatus
-from router.fix.messages.reports import ExecType
+from router.fix.messages import ExecType, ExecutionReport, NewOrderSingle, OrdStatus
 from router.journal import Kind, Reader, Record
 from router.orders import TRANSITIONS, ChildState
 from router.records import Answer, ChosenBy, unpack_action, unpack_answer

@@ -18,14 +18,7 @@ from router.fix.messages.orders import (
 )
 from router.fix.messages.parties import Parties
 from router.fix.messages.rejects import BusinessMessageReject, DKReason, DontKnowTrade
-from router.fix.messages.reports import (
-    CxlRejResponseTo,
-    ExecType,
-    ExecutionReport,
-    LastLiquidity,
-    OrderCancelReject,
-    OrdStatus,
-)
+from router.fix.messages.reports import ExecutionReport, OrderCancelReject
 from router.fix.messages.securities import (
     SecurityDefinition,
     SecurityDefinitionRequest,
@@ -36,6 +29,7 @@ from router.fix.messages.securities import (
     TradingStatus,
 )
 from router.fix.messages.security import Security
+from router.fix.messages.statuses import CxlRejResponseTo, ExecType, LastLiquidity, OrdStatus
 from router.fix.messages.strategies import StrategyParameter
 
 __all__ = [

@@ -1,129 +1,32 @@
 """What comes back about orders: ExecutionReport(8) and OrderCancelReject(9).
 
-Prices and amounts are nanos, quantities lots, times ns. `parse` raises FieldError; `body` gives the fields
-after the header. Values are those of FIX 4.4 whatever the version on the wire: in FIX 4.2 a fill is
-ExecType(150)=1 or 2, and bust, correct and status are ExecTransType(20)=1, 2 and 3 with the order's status in
-150 (FIX 4.2 volume 4, appendix D).
+Prices and amounts are nanos, quantities lots, times ns. `body` gives the fields after the header. An
+ExecutionReport is read leniently, so that no fill is lost (lenient.py); an OrderCancelReject raises
+FieldError.
 """
 
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
 from typing import ClassVar, Final, NamedTuple
 
 from risk.order import OrdType, Party, Side, TimeInForce
 from router.fix import tags
 from router.fix.codec import Message
 from router.fix.decimals import lots_to_wire, nanos_to_wire, time_to_wire
-from router.fix.messages.fields import (
-    ORD_TYPES,
-    REQUIRED_TAG_MISSING,
-    SIDES,
-    TIMES_IN_FORCE,
-    FieldError,
-    Fields,
-    Instruments,
-    Layout,
-    joined,
-)
-from router.fix.messages.parties import (
-    EXECUTING_FIRM,
-    Parties,
-    capacity_fields,
-    party_fields,
-    read_capacity,
-    read_parties,
+from router.fix.messages.common import common
+from router.fix.messages.fields import Instruments, Layout, joined
+from router.fix.messages.lenient import leniently
+from router.fix.messages.parties import EXECUTING_FIRM, Parties, capacity_fields, party_fields
+from router.fix.messages.statuses import (
+    STATUSES,
+    CxlRejResponseTo,
+    ExecType,
+    LastLiquidity,
+    OrdStatus,
+    kind_fields,
 )
 from router.fix.versions import FIX44, Version
 
-
-class ExecType(StrEnum):
-    """ExecType(150), FIX 4.4."""
-
-    NEW = "0"
-    DONE_FOR_DAY = "3"
-    CANCELED = "4"
-    REPLACED = "5"
-    PENDING_CANCEL = "6"
-    STOPPED = "7"
-    REJECTED = "8"
-    SUSPENDED = "9"
-    PENDING_NEW = "A"
-    CALCULATED = "B"
-    EXPIRED = "C"
-    RESTATED = "D"
-    PENDING_REPLACE = "E"
-    TRADE = "F"
-    TRADE_CORRECT = "G"
-    TRADE_CANCEL = "H"
-    ORDER_STATUS = "I"
-
-
-class OrdStatus(StrEnum):
-    """OrdStatus(39), FIX 4.4."""
-
-    NEW = "0"
-    PARTIALLY_FILLED = "1"
-    FILLED = "2"
-    DONE_FOR_DAY = "3"
-    CANCELED = "4"
-    REPLACED = "5"
-    PENDING_CANCEL = "6"
-    STOPPED = "7"
-    REJECTED = "8"
-    SUSPENDED = "9"
-    PENDING_NEW = "A"
-    CALCULATED = "B"
-    EXPIRED = "C"
-    ACCEPTED_FOR_BIDDING = "D"
-    PENDING_REPLACE = "E"
-
-
-class LastLiquidity(IntEnum):
-    """LastLiquidityInd(851)."""
-
-    ADDED = 1
-    REMOVED = 2
-    ROUTED_OUT = 3
-
-
-class CxlRejResponseTo(StrEnum):
-    """CxlRejResponseTo(434)."""
-
-    CANCEL = "1"
-    REPLACE = "2"
-
-
-_EXEC_TYPES: Final = {kind.value.encode(): kind for kind in ExecType}
-_STATUSES: Final = {status.value.encode(): status for status in OrdStatus}
-_LIQUIDITY: Final = {str(kind.value).encode(): kind for kind in LastLiquidity}
 _RESPONSES: Final = {kind.value.encode(): kind for kind in CxlRejResponseTo}
-_REPORT: Final = Layout(
-    text=(
-        tags.ORDER_ID, tags.CL_ORD_ID, tags.ORIG_CL_ORD_ID, tags.EXEC_ID, tags.EXEC_TYPE, tags.ORD_STATUS,
-        tags.ACCOUNT, tags.SYMBOL, tags.SIDE, tags.ORD_TYPE, tags.TIME_IN_FORCE, tags.LAST_MKT, tags.TEXT,
-        tags.LAST_LIQUIDITY_IND, tags.EXEC_REF_ID, tags.ORD_STATUS_REQ_ID, tags.MASS_STATUS_REQ_ID,
-        tags.LAST_RPT_REQUESTED, tags.COPY_MSG_INDICATOR, tags.EXEC_TRANS_TYPE, tags.ORDER_CAPACITY,
-        tags.RULE_80A,
-    ),
-    decimal=(
-        tags.ORDER_QTY, tags.PRICE, tags.LAST_QTY, tags.LAST_PX, tags.LEAVES_QTY, tags.CUM_QTY, tags.AVG_PX,
-        tags.COMMISSION, tags.ORD_REJ_REASON, tags.MIN_QTY, tags.EXEC_RESTATEMENT_REASON,
-        tags.PRICE_IMPROVEMENT, tags.TOT_NUM_REPORTS,
-    ),
-    time=(tags.TRANSACT_TIME,),
-)  # fmt: skip
-# ExecTransType(20) of what is neither new nor a fill, and back
-_TRANS_TYPES: Final = {
-    ExecType.TRADE_CANCEL: b"1",
-    ExecType.TRADE_CORRECT: b"2",
-    ExecType.ORDER_STATUS: b"3",
-}
-_OF_TRANS_TYPE: Final = {b"0": ExecType.NEW, **{code: kind for kind, code in _TRANS_TYPES.items()}}
-_EXEC_TYPES_42: Final = {
-    **{code: kind for code, kind in _EXEC_TYPES.items() if code < b"F"},
-    b"1": ExecType.TRADE,
-    b"2": ExecType.TRADE,
-}
 _CANCEL_REJECT: Final = Layout(
     text=(
         tags.ORDER_ID, tags.CL_ORD_ID, tags.ORIG_CL_ORD_ID, tags.ORD_STATUS, tags.CXL_REJ_RESPONSE_TO,
@@ -142,7 +45,8 @@ class ExecutionReport(NamedTuple):
     trade; `commission_nanos` is absolute (CommType 3), below 0 for a rebate; `transact_time_ns` is 0 where
     not stated. `price_improvement_nanos` is for each unit traded. `last_of_mass` (912) and `tot_reports`
     (911, None where not stated) belong to an answer to OrderMassStatusRequest(AF). `copy` (797) marks a drop
-    copy; of its `parties` the executing firm (PartyRole 1) is then whose order it is.
+    copy; of its `parties` the executing firm (PartyRole 1) is then whose order it is. `oddities` are what of
+    the message was not understood and was passed over, as text: the report stands without it.
     """
 
     order_id: str
@@ -180,6 +84,7 @@ class ExecutionReport(NamedTuple):
     copy: bool = False
     parties: Parties = ()
     order_capacity: str = ""
+    oddities: tuple[str, ...] = ()
 
     @property
     def owner(self) -> str:
@@ -188,45 +93,8 @@ class ExecutionReport(NamedTuple):
 
     @classmethod
     def parse(cls, message: Message, instruments: Instruments, version: Version = FIX44) -> "ExecutionReport":
-        fields = _REPORT.read(message)
-        symbol, lots_per_unit = fields.symbol(instruments)
-        text, lots, nanos, choice = fields.text, fields.lots, fields.nanos, fields.choice
-        return cls(
-            fields.required(tags.ORDER_ID),
-            fields.required(tags.EXEC_ID),
-            *_kind(fields, version),
-            symbol,
-            fields.required_choice(tags.SIDE, SIDES),
-            _stated(fields, tags.LEAVES_QTY, lots_per_unit),
-            _stated(fields, tags.CUM_QTY, lots_per_unit),
-            nanos(tags.AVG_PX) or 0,
-            text(tags.CL_ORD_ID),
-            text(tags.ORIG_CL_ORD_ID),
-            text(tags.ACCOUNT),
-            lots(tags.ORDER_QTY, lots_per_unit) or 0,
-            choice(tags.ORD_TYPE, ORD_TYPES),
-            nanos(tags.PRICE),
-            choice(tags.TIME_IN_FORCE, TIMES_IN_FORCE),
-            lots(tags.LAST_QTY, lots_per_unit) or 0,
-            nanos(tags.LAST_PX) or 0,
-            text(tags.LAST_MKT),
-            fields.time_ns(tags.TRANSACT_TIME) or 0,
-            choice(tags.LAST_LIQUIDITY_IND, _LIQUIDITY),
-            fields.integer(tags.ORD_REJ_REASON),
-            nanos(tags.COMMISSION) or 0,
-            text(tags.TEXT),
-            text(tags.EXEC_REF_ID),
-            text(tags.ORD_STATUS_REQ_ID),
-            text(tags.MASS_STATUS_REQ_ID),
-            fields.integer(tags.TOT_NUM_REPORTS),
-            text(tags.LAST_RPT_REQUESTED) == "Y",
-            fields.integer(tags.EXEC_RESTATEMENT_REASON),
-            lots(tags.MIN_QTY, lots_per_unit) or 0,
-            nanos(tags.PRICE_IMPROVEMENT) or 0,
-            text(tags.COPY_MSG_INDICATOR) == "Y",
-            read_parties(message, version),
-            read_capacity(fields, version),
-        )
+        values = common(message, instruments, version)
+        return cls._make(leniently(message, instruments, version) if values is None else values)
 
     def body(self, lots_per_unit: int, version: Version = FIX44) -> bytes:
         traded = self.last_qty_lots != 0
@@ -245,7 +113,7 @@ class ExecutionReport(NamedTuple):
             *party_fields(self.parties, version),
             f"17={self.exec_id}",
             self.exec_ref_id and f"19={self.exec_ref_id}",
-            *_kind_fields(self.exec_type, self.ord_status, version),
+            *kind_fields(self.exec_type, self.ord_status, version),
             b"103=%d" % version.ord_rej_reason(reason) if reason is not None else b"",
             b"378=%d" % version.restatement_reason(restated) if restated is not None else b"",
             self.account and f"1={self.account}",
@@ -280,43 +148,6 @@ def copy_fields(owner: str, version: Version) -> tuple[str, ...]:
     return (*party_fields((Party(owner),), version), *(("797=Y",) if version.parties else ()))
 
 
-def _kind(fields: Fields, version: Version) -> tuple[ExecType, OrdStatus]:
-    status = fields.required_choice(tags.ORD_STATUS, _STATUSES)
-    if not version.exec_trans_type:
-        return fields.required_choice(tags.EXEC_TYPE, _EXEC_TYPES), status
-    kind = fields.required_choice(tags.EXEC_TRANS_TYPE, _OF_TRANS_TYPE)
-    if kind is ExecType.NEW:
-        kind = fields.required_choice(tags.EXEC_TYPE, _EXEC_TYPES_42)
-    if kind is ExecType.REPLACED and status is OrdStatus.REPLACED:
-        status = OrdStatus.NEW
-    return kind, status
-
-
-def _kind_fields(exec_type: ExecType, status: OrdStatus, version: Version) -> tuple[bytes, ...]:
-    """ExecTransType(20) where there is one, ExecType(150) and OrdStatus(39)."""
-    wire = status.value.encode()
-    if not version.exec_trans_type:
-        return b"150=" + exec_type.value.encode(), b"39=" + wire
-    trans_type = _TRANS_TYPES.get(exec_type)
-    if trans_type is not None:
-        return b"20=" + trans_type, b"150=" + wire, b"39=" + wire
-    if exec_type is ExecType.TRADE:
-        return b"20=0", b"150=2" if status is OrdStatus.FILLED else b"150=1", b"39=" + wire
-    if exec_type is ExecType.REPLACED and status is OrdStatus.NEW:
-        wire = b"5"  # a status of its own until FIX 4.3
-    return b"20=0", b"150=" + exec_type.value.encode(), b"39=" + wire
-
-
-def _stated(fields: Fields, tag: int, lots_per_unit: int) -> int:
-    """A quantity that must be there, and not below zero."""
-    value = fields.lots(tag, lots_per_unit)
-    if value is None:
-        raise FieldError(tag, None, "is missing", REQUIRED_TAG_MISSING)
-    if value < 0:
-        raise FieldError(tag, fields.wire(tag), "is below zero")
-    return value
-
-
 @dataclass(frozen=True, slots=True)
 class OrderCancelReject:
     """A cancel or a replace was refused. `order_id` is NONE where the order is not known; then `ord_status`
@@ -341,7 +172,7 @@ class OrderCancelReject:
         return cls(
             cl_ord_id=fields.required(tags.CL_ORD_ID),
             orig_cl_ord_id=fields.required(tags.ORIG_CL_ORD_ID),
-            ord_status=fields.required_choice(tags.ORD_STATUS, _STATUSES),
+            ord_status=fields.required_choice(tags.ORD_STATUS, STATUSES),
             response_to=fields.required_choice(tags.CXL_REJ_RESPONSE_TO, _RESPONSES),
             order_id=fields.required(tags.ORDER_ID),
             cxl_rej_reason=fields.integer(tags.CXL_REJ_REASON),

@@ -137,6 +137,65 @@ def test_views_print_what_the_router_says(router: Any, monkeypatch: pytest.Monke
         assert "[1, 2]" in out
 
 
+SESSION = {
+    "event": "session",
+    "session": "SLUICE-OE>XLIT1",
+    "kind": "orders",
+    "version": "FIX.4.2",
+    "state": "active",
+    "next_out": 5,
+    "next_in": 7,
+    "waiting": 0,
+    "address": "fix1.venue.example:9401",
+    "is_open": True,
+    "next_change_ns": 1_531_558_800_000_000_000,
+    "latency": {
+        "8": {
+            name: {"count": 12, "p50_ns": 1500, "p99_ns": 20_000, "max_ns": 21_000}
+            for name in ("travelled", "handled", "written")
+        }
+    },
+}
+
+
+def test_sessions_are_shown_with_address_hours_and_times(
+    router: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shut = {**SESSION, "state": "disconnected", "address": "", "is_open": False, "latency": {}}
+    always = {**SESSION, "next_change_ns": None, "latency": {}}
+    monkeypatch.setattr(cli, "ask", Socket(0, SESSION, shut, always).ask)
+    _, out, _ = router("sessions", "--socket", "x")
+    times = "1.5 / 20.0 / 21.0"
+    assert out.splitlines() == [
+        "SLUICE-OE>XLIT1      active  (orders, FIX.4.2, at fix1.venue.example:9401;"
+        " next out 5, in 7, waiting 0)",
+        "  closes at 2018-07-14 09:00:00.000000000 UTC",
+        f"  8        12  p50 / p99 / max in µs: travelled {times}, handled {times}, written {times}",
+        "SLUICE-OE>XLIT1      disconnected  (orders, FIX.4.2; next out 5, in 7, waiting 0)",
+        "  CLOSED, opens at 2018-07-14 09:00:00.000000000 UTC",
+        "SLUICE-OE>XLIT1      active  (orders, FIX.4.2, at fix1.venue.example:9401;"
+        " next out 5, in 7, waiting 0)",
+    ]
+
+
+def test_sessions_are_reset_and_reloaded_by_name_and_reason(
+    router: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reset = Socket(0, {"event": "session reset", "session": "A>B", "next_out": 5, "next_in": 7})
+    monkeypatch.setattr(cli, "ask", reset.ask)
+    status, out, _ = router("sessions", "reset", "A>B", "--reason", "agreed", "--socket", "x")
+    assert (status, out) == (0, "A>B: both numbers go back to 1 with the next Logon; now out 5, in 7\n")
+    assert reset.asked[0][1] == {
+        "cmd": "reset session", "name": "A>B", "reason": "agreed", "identity": "",
+    }  # fmt: skip
+    read = Socket(0, {"event": "sessions reloaded", "added": ["A>B", "A>C"], "changed": []})
+    monkeypatch.setattr(cli, "ask", read.ask)
+    status, out, _ = router("sessions", "reload", "--identity", "officer", "--socket", "x")
+    assert (status, out) == (0, "added: A>B, A>C; changed: none\n")
+    assert read.asked[0][1] == {"cmd": "reload sessions", "identity": "officer"}
+    assert router("sessions", "reset", "A>B", "--socket", "x")[0] == 2, "without a reason"
+
+
 def test_a_refusal_goes_to_stderr(router: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "ask", Socket(2, {"event": "refused", "reason": "same identity"}).ask)
     assert router("reinstate", "--all", "--reason", "r", "--socket", "x") == (

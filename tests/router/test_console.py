@@ -123,6 +123,18 @@ async def test_a_name_that_nothing_has_is_refused_before_the_engine_hears_of_it(
     assert "nothing is latched there" in refused["reason"]
 
 
+async def test_a_session_that_nobody_knows_is_not_reset_and_a_known_one_answers() -> None:
+    room = Room()
+    with pytest.raises(CommandRefused, match="no session is called A>B; known are SLUICE-MD>XLIT1, "):
+        [_ async for _ in room.console.on_command(Command("reset session", "trader", "", "A>B", "why"))]
+    assert room.given == []
+    room.rig.cut(0)
+    asked = Command("reset session", "trader", "", "SLUICE-OE>XLIT1", "why")
+    (answer,) = [answer async for answer in room.console.on_command(asked)]
+    assert answer["event"] == "session reset"
+    assert room.given[0]["identity"] == "trader"
+
+
 async def test_conversations_do_not_hear_each_other() -> None:
     room = Room()
     one, other = await asyncio.gather(

@@ -17,7 +17,8 @@ from router.settings import Operator
 TRADER = Operator(identity="trader", uid=1000, roles=("kill", "view"))
 OFFICER = Operator(identity="officer", uid=1000, roles=("kill", "reinstate", "view"))
 VIEWER = Operator(identity="viewer", uid=2000, roles=("view",))
-OPERATORS = (TRADER, OFFICER, VIEWER)
+CONNECTIVITY = Operator(identity="connectivity", uid=1500, roles=("sessions",))
+OPERATORS = (TRADER, OFFICER, VIEWER, CONNECTIVITY)
 KILL = {"cmd": "kill", "scope": "venue", "name": "XLIT1", "identity": "trader", "reason": "test"}
 
 
@@ -36,6 +37,14 @@ def test_a_good_kill_is_a_command() -> None:
 def test_views_take_no_scope_and_any_of_the_uids_identities() -> None:
     assert parse_command(b'{"cmd": "status"}', 2000, OPERATORS) == Command("status", "viewer")
     assert parse_command(b'{"cmd": "parents"}', 1000, OPERATORS).identity == "trader"
+
+
+def test_sessions_are_reset_by_name_and_reloaded_without() -> None:
+    asked = parsed(1500, cmd="reset session", scope=None, identity=None, name="A>B")
+    assert asked == Command("reset session", "connectivity", "", "A>B", "test")
+    asked = parsed(1500, cmd="reload sessions", scope=None, identity=None, name=None, reason=None)
+    assert asked == Command("reload sessions", "connectivity")
+    assert parse_command(b'{"cmd": "sessions"}', 2000, OPERATORS) == Command("sessions", "viewer")
 
 
 def test_the_one_identity_that_may_do_it_need_not_be_named() -> None:
@@ -60,6 +69,11 @@ def test_the_one_identity_that_may_do_it_need_not_be_named() -> None:
         (1000, {"reason": "x" * 501}, "the reason has 501 characters; at most 500"),
         (1000, {"cmd": "status"}, "status takes no scope, name or reason"),
         (1000, {"colour": "red"}, "colour is not a field of a request"),
+        (1000, {"cmd": "reset session"}, "trader has not the role sessions"),
+        (1500, {"cmd": "reset session", "identity": None}, "reset session takes a name, and no scope"),
+        (1500, {"cmd": "reset session", "identity": None, "scope": None, "name": None}, "takes a name"),
+        (1500, {"cmd": "reset session", "identity": None, "scope": None, "reason": ""}, "needs a reason"),
+        (1500, {"cmd": "reload sessions", "identity": None}, "reload sessions takes no scope, name or"),
     ],
 )
 def test_a_request_that_may_not_be_is_refused_in_words(

@@ -35,6 +35,24 @@ def test_status_shows_sessions_books_latches_and_how_much_is_open() -> None:
     assert status["limits_hash"] == rig.core.gate.limits_hash
 
 
+def test_sessions_are_shown_with_their_numbers() -> None:
+    rig = at_work()
+    shown = rig.engine.view("sessions")
+    assert [body["session"] for body in shown] == [port.session.name for port in rig.core.ports]
+    (orders,) = (body for body in shown if body["session"] == "SLUICE-OE>XLIT1")
+    session = rig.core.order_ports[LIT1].session
+    assert orders == {
+        "event": "session",
+        "session": "SLUICE-OE>XLIT1",
+        "kind": "orders",
+        "version": "FIX.4.4",
+        "state": "active",
+        "next_out": session.next_out,
+        "next_in": session.next_in,
+        "waiting": 0,
+    }
+
+
 def test_parents_and_orders_are_shown_with_their_quantities() -> None:
     rig = at_work()
     (parent,) = rig.engine.view("parents")

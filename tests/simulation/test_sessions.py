@@ -1,0 +1,206 @@
+"""Sessions as operators and desks meet them: TLS, passwords, reload and reset, and no secret in any file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from fixsim.demo.processes import command_line
+from router.fix import secrets
+from router.fix.codec import Framer, Message
+from router.fix.session import Session, SessionConfig
+from router.journalfile import records
+from router.recovery import Replay
+from tests.simulation.processes import START_S, Stage
+
+PASSWORD, WRONG = b"s3cret-of-the-desk", b"s3cret-guess"
+WAIT_S = 10
+DESK = 'desks = [{ comp_id = "DESK1", username = "d", password_file = "desk.password", pins = ["PIN"] }]'
+MORE = '{ comp_id = "DESK2", username = "e", password_file = "desk.password" }'
+
+
+class Papers:
+    def __init__(self, etc: Path) -> None:
+        ca = trustme.CA()
+        self.ca_file = etc / "ca.pem"
+        ca.cert_pem.write_to_path(self.ca_file)
+        self.pins = {}
+        for name in ("oms", "desk"):
+            leaf = ca.issue_cert(f"{name}.test")
+            leaf.private_key_and_cert_chain_pem.write_to_path(etc / f"{name}.pem")
+            der = ssl.PEM_cert_to_DER_cert(leaf.cert_chain_pems[0].bytes().decode())
+            self.pins[name] = hashlib.sha256(der).hexdigest()
+        self.context = ssl.create_default_context(cafile=self.ca_file)
+        self.context.load_cert_chain(etc / "desk.pem")
+
+
+class Desk:
+    """A desk on a socket of its own, without a loop."""
+
+    def __init__(
+        self, port: int, context: ssl.SSLContext, name: str, username: str, next_out: int = 1
+    ) -> None:
+        config = SessionConfig(name, "initiator", name, "SLUICE", username=username, has_password=True)
+        self.session = Session(config, next_out=next_out)
+        plain = socket.create_connection(("127.0.0.1", port), WAIT_S)
+        self.socket = context.wrap_socket(plain, server_hostname="oms.test")
+        self.framer = Framer()
+
+    def log_on(self, password: bytes) -> Message | None:
+        """What the router answers; None if it hangs up."""
+        happened = self.session.connected(time.time_ns())
+        self._send(happened, password)
+        message = self.receive()
+        if message is not None:
+            self.session.received(message, time.time_ns())
+        return message
+
+    def receive(self) -> Message | None:
+        while (message := self.framer.next()) is None:
+            try:
+                data = self.socket.recv(65536)
+            except OSError:
+                return None
+            if not data:
+                return None
+            self.framer.feed(data)
+        assert isinstance(message, Message)
+        return message.keep()
+
+    def log_out(self) -> None:
+        self._send(self.session.logout("done", time.time_ns()), b"")
+        while self.receive() is not None:
+            pass
+        self.socket.close()
+
+    def _send(self, happened: list[Any], password: bytes) -> None:
+        for event in happened:
+            if hasattr(event, "raw"):
+                self.socket.sendall(secrets.fill(event.raw, {554: password}) if password else event.raw)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with Stage(tmp_path / "run") as stage:
+        yield stage
+
+
+def asked(stage: Stage, *words: str) -> tuple[int, str]:
+    """`router sessions …`: its status and what it printed."""
+    command = command_line(["router", "sessions", *words, "--settings", str(stage.run.router_settings)])
+    done = subprocess.run(command, capture_output=True, text=True, timeout=START_S, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_desk_over_tls_with_a_password_while_operators_reload_and_reset(stage: Stage) -> None:
+    etc = stage.run.router_settings.parent
+    papers = Papers(etc)
+    (etc / "desk.password").write_bytes(PASSWORD + b"\n")
+    (etc / "desk.password").chmod(0o600)
+    settings = stage.run.router_settings
+    tls = 'tls = { certificate = "oms.pem", key = "oms.pem", ca = "ca.pem" }'
+    guarded = DESK.replace("PIN", papers.pins["desk"])
+    text = settings.read_text().replace('desks = [{ comp_id = "DESK1" }]', f"{guarded}\n{tls}")
+    settings.write_text(text)
+    stage.start_router()
+    stage.wait_listening("router", stage.oms_port, START_S)
+
+    # A wrong password, and the right one.
+    desk = Desk(stage.oms_port, papers.context, "DESK1", "d")
+    answer = desk.log_on(WRONG)
+    assert answer is not None
+    assert answer.msg_type == b"5"
+    desk.socket.close()
+    desk = Desk(stage.oms_port, papers.context, "DESK1", "d")
+    answer = desk.log_on(PASSWORD)
+    assert answer is not None
+    assert answer.msg_type == b"A"
+
+    # What operators see.
+    status, shown = asked(stage)
+    assert status == 0
+    assert "SLUICE>DESK1         active  (desk, FIX.4.4; next out" in shown
+    assert "p50 / p99 / max in µs: travelled" in shown
+    status, shown = asked(stage, "--json")
+    sessions = {body["session"]: body for body in map(json.loads, shown.splitlines())}
+    assert sessions["SLUICE-OE>XLIT1"]["address"].startswith("127.0.0.1:")
+    assert sessions["SLUICE>DESK1"]["latency"]["A"]["written"]["count"] >= 1
+    status, shown = asked(stage, "reset", "SLUICE>DESK1", "--reason", "a test", "--identity", "trader")
+    assert status == 2
+    assert "its numbers are reset only while it is logged off" in shown
+    status, shown = asked(stage, "reset", "SLUICE>DESK9", "--reason", "a test", "--identity", "trader")
+    assert status == 2
+    assert "no session is called SLUICE>DESK9" in shown
+
+    # A desk is added, and comes; what may not change is refused.
+    settings.write_text(text.replace("}]\ntls", f"}}, {MORE}]\ntls"))
+    status, shown = asked(stage, "reload", "--identity", "trader")
+    assert (status, shown) == (0, "added: SLUICE>DESK2; changed: none\n")
+    second = Desk(stage.oms_port, papers.context, "DESK2", "e")
+    answer = second.log_on(PASSWORD)
+    assert answer is not None
+    assert answer.msg_type == b"A"
+    settings.write_text(text)
+    status, shown = asked(stage, "reload", "--identity", "trader")
+    assert status == 2
+    assert "session SLUICE>DESK2 is gone: only a restart takes a session away" in shown
+    settings.write_text(text.replace("}]\ntls", f"}}, {MORE}]\ntls"))
+
+    # Reset while it is logged off: it begins with number 1 again.
+    desk.log_out()
+    status, shown = asked(stage, "reset", "SLUICE>DESK1", "--reason", "agreed", "--identity", "trader")
+    assert status == 0, shown
+    desk = Desk(stage.oms_port, papers.context, "DESK1", "d")
+    answer = desk.log_on(PASSWORD)
+    assert answer is not None
+    assert (answer.msg_type, answer.seq) == (b"A", 1)
+
+    # A restart, and the journal's life again: the added session is there, and no secret anywhere.
+    stage.signal("router", signal.SIGKILL)
+    stage.status_of("router", WAIT_S)
+    stage.start_router("again")
+    stage.wait_listening("again", stage.oms_port, START_S)
+    desk = Desk(stage.oms_port, papers.context, "DESK1", "d", 2)
+    answer = desk.log_on(PASSWORD)
+    assert answer is not None
+    assert answer.msg_type == b"A"
+    stage.signal("again", signal.SIGTERM)
+    assert stage.status_of("again", WAIT_S) == 0
+    replay = Replay()
+    for record in records(stage.run.journal):
+        replay.feed(record)
+    names = [port.session.name for port in replay.engine.running.ports]
+    assert names[-2:] == ["SLUICE>DESK1", "SLUICE>DESK2"]
+    files = [path for path in stage.run.folder.rglob("*") if path.is_file() and path.name != "desk.password"]
+    assert stage.run.journal in files
+    for path in files:
+        content = path.read_bytes()
+        assert PASSWORD not in content, path
+        assert WRONG not in content, path
+
+
+def test_a_router_whose_password_file_others_may_read_does_not_start(stage: Stage) -> None:
+    etc = stage.run.router_settings.parent
+    (etc / "desk.password").write_bytes(PASSWORD)
+    (etc / "desk.password").chmod(0o644)
+    settings = stage.run.router_settings
+    desks = 'desks = [{ comp_id = "DESK1", username = "d", password_file = "desk.password" }]'
+    settings.write_text(settings.read_text().replace('desks = [{ comp_id = "DESK1" }]', desks))
+    for command in ("check", "run"):
+        line = command_line(["router", command, "--settings", str(settings)])
+        done = subprocess.run(line, capture_output=True, text=True, timeout=START_S, check=False)
+        assert done.returncode == 2
+        assert "oms.desks.0.password_file = " in done.stderr
+        assert "mode 0644; group and others may have no access" in done.stderr
+        assert "Traceback" not in done.stderr

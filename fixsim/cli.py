@@ -20,6 +20,7 @@ import structlog
 import typer
 from pydantic import ValidationError
 
+from fixsim.acceptance.cli import acceptor as acceptor_command
 from fixsim.admincli import admin_app
 from fixsim.admincli import faults as faults_command
 from fixsim.bench.cli import bench as bench_command
@@ -35,6 +36,7 @@ from fixsim.settings import (
     Settings,
     listed_tapes,
     load_settings,
+    passwords,
     refuse_listed_tape,
     refuse_other_tape,
     tape_path,
@@ -112,11 +114,16 @@ def serve(
         refuse_listed_tape(loaded, symbol, other, settings)
     flows = generated(loaded, first, settings)
     script = _script(loaded, settings, faults)
-    path = record or Path(loaded.record)
+    path, secrets = record or Path(loaded.record), passwords(loaded, settings)
     with path.open("a", encoding="ascii", buffering=1) as file:
         _only_writer(file, path)
         every = {**listed, **flows}
-        _run(run_venues(loaded, first, file, listed=every, listening=_announce(ready), faults=script))
+        _run(
+            run_venues(
+                loaded, first, file, listed=every, listening=_announce(ready), faults=script,
+                passwords=secrets,
+            )
+        )  # fmt: skip
 
 
 @app.command()
@@ -205,6 +212,7 @@ def _seconds(option: str, value: float) -> int:
     return int(value * NANOS)
 
 
+app.command("acceptor")(acceptor_command)
 app.command("demo")(demo_command)
 app.command("bench")(bench_command)
 app.add_typer(flow_app, name="flow")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import signal
 import socket
 import ssl
@@ -20,12 +21,15 @@ from fixsim.demo.processes import command_line
 from router.fix import secrets
 from router.fix.codec import Framer, Message
 from router.fix.session import Session, SessionConfig
+from router.journal import Kind
 from router.journalfile import records
 from router.recovery import Replay
 from tests.simulation.processes import START_S, Stage
 
 PASSWORD, WRONG = b"s3cret-of-the-desk", b"s3cret-guess"
 WAIT_S = 10
+WINDOW = ("2018-07-13T20:47:30Z", "2018-07-13T20:47:56Z")
+START_NS = 1_531_514_850 * 10**9  # of the window
 DESK = 'desks = [{ comp_id = "DESK1", username = "d", password_file = "desk.password", pins = ["PIN"] }]'
 MORE = '{ comp_id = "DESK2", username = "e", password_file = "desk.password" }'
 
@@ -204,3 +208,45 @@ def test_a_router_whose_password_file_others_may_read_does_not_start(stage: Stag
         assert "oms.desks.0.password_file = " in done.stderr
         assert "mode 0644; group and others may have no access" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_in_lock_step_a_session_closes_and_opens_by_its_hours_and_two_runs_are_the_same(
+    tmp_path: Path,
+) -> None:
+    """Order entry at XLIT1 is open but for four seconds of the window; a day is over at the end of it."""
+    journals = []
+    for name in ("first", "second"):
+        with Stage(tmp_path / name, window=WINDOW) as stage:
+            hours = 'start = "20:47:44", end = "20:47:40", days = ["thu", "fri"], zone = "UTC"'
+            venues = stage.run.router_settings.parent / "venues.toml"
+            text, count = re.subn(
+                r'(order_entry = \{ sender_comp_id = "SLUICE-OE", target_comp_id = "XLIT1") \}',
+                rf'\1, schedule = {{ {hours}, reset = "at start" }} }}',
+                venues.read_text(),
+                count=1,
+            )
+            assert count == 1
+            venues.write_text(text)
+            stage.begin("1", 18)
+            ended = [stage.status_of(process, START_S) for process in ("fixsim", "desk", "router")]
+            assert ended == [0, 0, 0]
+            assert stage.agreement().differences == ()
+            assert stage.follow.done_lots == 10**8
+        kept = list(records(stage.run.journal))
+        journals.append(stage.run.journal.read_bytes())
+    assert journals[0] == journals[1]
+    ours = [
+        (record.time_ns - START_NS) / 10**9
+        for record in kept
+        if record.kind is Kind.LINK and record.payload in (bytes((0, 0)), bytes((0, 1)))
+    ]
+    up, down, again = ours[:3]
+    assert (up, 10 <= down < 11, 14 <= again < 15) == (0, True, True)
+    logons = [
+        record.raw
+        for record in kept
+        if record.kind is Kind.FIX_OUT and record.session == 0 and b"\x0135=A\x01" in record.raw
+    ]
+    assert [b"\x0134=1\x01" in raw and b"\x01141=Y\x01" in raw for raw in logons] == [False, True]
+    notes = [record.payload for record in kept if record.kind is Kind.NOTE]
+    assert any(b"a new period begins: its numbers" in note for note in notes)

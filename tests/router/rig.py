@@ -414,6 +414,7 @@ def _peer(config: SessionConfig) -> Session:
             role=role,  # type: ignore[arg-type]
             sender_comp_id=config.target_comp_id,
             target_comp_id=config.sender_comp_id,
+            version=config.version,
             heart_bt_int_s=config.heart_bt_int_s,
             resend=frozenset({b"8", b"9", b"j"}),
         )

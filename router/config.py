@@ -58,6 +58,7 @@ class SessionSpec(_Frozen):
     sender_comp_id: str
     target_comp_id: str
     heart_bt_int_s: int
+    begin_string: str = ""  # what journals from before versions had in their place; it was FIX.4.4
     drop_copy_of: str = ""  # of a "desk drop copy": the name of the desk's session
     username: str = ""
     has_password: bool = False

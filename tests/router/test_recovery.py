@@ -8,7 +8,8 @@ import pytest
 
 from router.actions import JOIN, NULL, encode
 from router.fix.codec import Garbled
-from router.journal import Kind, Record
+from router.fix.versions import FIX44
+from router.journal import JournalWriter, Kind, Reader, Record, json_payload
 from router.orders import ChildState
 from router.records import pack_garbled
 from router.recovery import Replay, ReplayError
@@ -122,3 +123,19 @@ def test_a_restart_with_another_desk_keeps_each_parent_with_its_own() -> None:
     rig.changes = {"sessions": tuple(sessions[:-1])}
     rig.restart()
     assert rig.core.parents["SL1-P1"].desk == -1
+
+
+def test_a_start_from_before_sessions_had_versions_is_lived_again_to_the_same_bytes() -> None:
+    (start, *_) = Rig(up=False).records()
+    content = json.loads(start.payload)
+    for session in content["sessions"]:
+        session["begin_string"] = "FIX.4.4"
+    old = json_payload(content)
+    writer = JournalWriter()
+    writer.append(Kind.START, start.time_ns, old)
+    replay = Replay()
+    for record in Reader(writer.take()):
+        replay.feed(record)
+    ports = replay.engine.running.ports
+    assert {port.session.config.version for port in ports} == {FIX44}
+    assert all(port.is_open and port.throttle is None for port in ports)

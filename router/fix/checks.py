@@ -63,9 +63,7 @@ class Header:
             wire = show(message.get(tags.BEGIN_STRING) or b"")
             return Fault(VALUE_INCORRECT, 0, f"Incorrect BeginString: {wire}", fatal=True)
         if message.seq < 0:
-            number = message.get(tags.MSG_SEQ_NUM)
-            what = "is missing" if number is None else f"{show(number)} is not a number"
-            return Fault(REQUIRED_TAG_MISSING, 0, f"MsgSeqNum(34) {what}", fatal=True)
+            return Fault(REQUIRED_TAG_MISSING, 0, number_fault(message), fatal=True)
         if not self.is_ours(message):
             return self._comp_id_fault(message)
         if message.sending_time_ns >= 0 and not self.is_timely(message, now_ns):
@@ -90,6 +88,12 @@ class Header:
         limit = f"our clock's, at most {self.tolerance_ns // MS_NS} ms"
         wire = show(message.get(tags.SENDING_TIME) or b"")
         return f"SendingTime accuracy problem: SendingTime(52) {wire} is {off_ms:+} ms from {limit}"
+
+
+def number_fault(message: Message) -> str:
+    """Why a message has no MsgSeqNum."""
+    wire = message.get(tags.MSG_SEQ_NUM)
+    return f"MsgSeqNum(34) {'is missing' if wire is None else show(wire) + ' is not a number'}"
 
 
 # Fields without which a session message means nothing, and whether they are numbers.

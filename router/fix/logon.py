@@ -7,7 +7,15 @@ connectivity"). What the other side may not have seen yet is remembered until it
 """
 
 from router.fix import tags
-from router.fix.checks import Header, content_fault, logon_fault, names_of, next_expected_of, text_of
+from router.fix.checks import (
+    Header,
+    content_fault,
+    logon_fault,
+    names_of,
+    next_expected_of,
+    number_fault,
+    text_of,
+)
 from router.fix.codec import Message
 from router.fix.config import SessionConfig
 from router.fix.decimals import NANOS
@@ -27,8 +35,8 @@ _NOT_TAKEN = 3  # SessionStatus(1409): the new password does not comply with pol
 
 class Logons(Resends):
     __slots__ = (
-        "_before_reset", "_dictionary", "_gap", "_header", "_last_received_ns", "_logon_owed", "_reset_due",
-        "_reset_id", "_tested", "heart_bt_int_ns",
+        "_before_reset", "_dictionary", "_gap", "_header", "_last_received_ns", "_logon_owed", "_reset_id",
+        "_tested", "heart_bt_int_ns",
     )  # fmt: skip
 
     def __init__(self, config: SessionConfig, next_out: int, next_in: int) -> None:
@@ -39,7 +47,6 @@ class Logons(Resends):
         self._gap: Gap | None = None
         self._last_received_ns = 0
         self._tested = False
-        self._reset_due = False  # the numbers are to be 1 from the next Logon on
         self._reset_id = b""  # a planned reset begins when the peer has answered this TestRequest
         self._before_reset: tuple[int, SentStore] | None = None  # until the peer answers it: next_out, store
         self._logon_owed = False  # rebuilding from a journal: our Logon that comes next there is an answer
@@ -80,20 +87,22 @@ class Logons(Resends):
         self.heart_bt_int_ns = heart_bt_int_s * NANOS
         if config.role == "acceptor":
             self._settle_resets(out, message.seq, reset)
-            expected = self.next_in + (message.seq == self.next_in)
-            self._send_logon(out, heart_bt_int_s, reset, expected, now_ns, _answers(message, config))
+        is_early = message.seq > self.next_in
+        if not is_early:
+            self.next_in += 1
+        if config.role == "acceptor":
+            more = _answers(message, config)
+            self._send_logon(out, heart_bt_int_s, reset, self.next_in, now_ns, more)
         elif message.get(tags.SESSION_STATUS) is not None:
             self._alert(out, f"the peer says: {text_of(message)}")
-        self._reset_due = False
+        self._reset_due = config.reset_on_disconnect
         self._before_reset = None
         self._last_received_ns = now_ns
         self._step(Trigger.LOGGED_ON)
         volunteered = self._volunteer(out, message, now_ns)
         out.append(LoggedOn())
-        if message.seq > self.next_in:
+        if is_early:
             self._hold(out, message.seq, None, now_ns, is_asked=volunteered)
-        else:
-            self.next_in += 1
 
     def _content_fault(self, message: Message) -> Fault | None:
         """What is wrong with a message by its own contents: by the dictionary, then by our own needs."""
@@ -107,6 +116,8 @@ class Logons(Resends):
         return logon_fault(message, self.config) if fault is None else fault.text
 
     def _logon_refusal(self, message: Message, reset: bool, now_ns: int) -> str | None:
+        if message.seq < 0:
+            return number_fault(message)
         if message.sending_time_ns >= 0 and not self._header.is_timely(message, now_ns):
             return self._header.inaccuracy(message, now_ns)
         if reset and self.config.refuse_reset:
@@ -122,7 +133,7 @@ class Logons(Resends):
             reset
             or self.config.reset_on_logon
             or (self._reset_due and message.seq == 1)
-            or (self._before_reset is not None and message.seq == 2)
+            or (self._before_reset is not None and 1 < message.seq < self.next_in)
         ):
             return None
         else:
@@ -138,8 +149,8 @@ class Logons(Resends):
         """Acceptor: whose numbers hold from the peer's Logon with MsgSeqNum `seq` on."""
         if reset or self.config.reset_on_logon or (self._reset_due and seq == 1):
             self._reset_numbers(out)
-        elif self._before_reset is not None and seq == 2:
-            # The peer has answered our planned reset, and its answer was lost.
+        elif self._before_reset is not None and seq < self.next_in:
+            # The peer has answered our planned reset, and its answer, number 1, was lost.
             self.next_in = 2
             out.append(SequenceReset(self.next_out, self.next_in))
         elif self._before_reset is not None:
@@ -219,7 +230,7 @@ class Logons(Resends):
         self._reset_id = b""
         if self.state is State.RESETTING:
             self._before_reset = None
-            self._reset_due = False
+            self._reset_due = self.config.reset_on_disconnect
             self.next_in = 2
             self._step(Trigger.RESET_ANSWERED)
             out.append(SequenceReset(self.next_out, self.next_in))

@@ -21,8 +21,8 @@ class Outbound:
 
     __slots__ = (
         "_begin", "_comp_ids", "_decimals", "_encoder", "_hot", "_last_sent_ns", "_muted",
-        "_phase_deadline_ns", "_says_last", "_store", "config", "is_logged_on", "name", "next_in", "next_out",
-        "state",
+        "_phase_deadline_ns", "_reset_due", "_says_last", "_store", "config", "is_logged_on", "name",
+        "next_in", "next_out", "state",
     )  # fmt: skip
 
     def __init__(self, config: SessionConfig, next_out: int, next_in: int) -> None:
@@ -32,6 +32,7 @@ class Outbound:
         self.is_logged_on = False
         self.next_out = next_out
         self.next_in = next_in
+        self._reset_due = False  # the numbers are to be 1 from the next Logon on
         self._says_last = config.send_last_processed
         self._begin = config.begin_string.encode()
         self._comp_ids = (config.sender_comp_id.encode(), config.target_comp_id.encode())
@@ -87,6 +88,8 @@ class Outbound:
         """Log out because of a fault, of `message` if there is one. `waits`: the peer may answer, where the
         configuration gives it the time to.
         """
+        if self.state in UP:
+            self._reset_due |= self.config.reset_on_logout
         if self.state is not State.LOGOUT_SENT:
             pairs = [] if message is None else reversed_route(message)
             self._send(out, tags.LOGOUT, [*pairs, (tags.TEXT, admin.printable(text))], now_ns)

@@ -110,8 +110,6 @@ class Session(Restoring):
         out: Events = []
         if self.state in UP:
             out.append(LoggedOut("connection lost"))
-        if self.state not in AWAITING:
-            self._reset_due |= self.config.reset_on_disconnect
         if self._reset_id:
             self._reset_id = b""
             self._alert(out, "the planned reset was not begun: connection lost")

@@ -30,6 +30,7 @@ from fixsim.orders import Keys, Reply
 from fixsim.publisher import UNSUBSCRIBE, Published, Publisher
 from fixsim.record import Record
 from fixsim.sabotage import Sabotage
+from fixsim.says import Says
 from fixsim.settings import Settings
 from fixsim.status import Answer, Asked, Board
 from fixsim.throttle import Throttles
@@ -56,12 +57,11 @@ MAX_WAITING = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Out:
-    """A message that leaves now: by venue and client, MsgType and body."""
+    """A message that leaves now, by venue and client."""
 
     venue: str
     to: str
-    msg_type: bytes
-    body: bytes
+    says: Says
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +194,8 @@ class Exchange:
             self._publish(venue, [refusal], now_ns)
             return
         for publisher in asked:
-            self._publish(venue, publisher.flush(), now_ns)
-            self._publish(venue, publisher.request(client, message), now_ns)
+            self._publish(venue, publisher.flush(now_ns), now_ns)
+            self._publish(venue, publisher.request(client, message, now_ns), now_ns)
 
     def _refusal(
         self,
@@ -251,7 +251,7 @@ class Exchange:
                 self._deliver(listing, at_ns)
         self._follow(at_ns)
         for venue, reply in self.sabotage.happen(at_ns):
-            self._push(at_ns, Out(venue, reply.to, reply.msg_type, reply.body))
+            self._push(at_ns, Out(venue, reply.to, reply.says))
         while self._heap and self._heap[0][0] <= at_ns:
             act = heapq.heappop(self._heap)[2]
             if isinstance(act, Out):
@@ -266,7 +266,7 @@ class Exchange:
             touched, listing.lit.touched = listing.lit.touched, set()
             for venue, number in self._lit.items():
                 if number in touched:
-                    self._publish(venue, listing.publishers[number].flush(), at_ns)
+                    self._publish(venue, listing.publishers[number].flush(at_ns), at_ns)
 
     def _deliver(self, listing: Listing, at_ns: int) -> None:
         """What befell participants' orders at the lit venues."""
@@ -349,7 +349,7 @@ class Exchange:
         path = self._paths[venue.name].reports
         for reply in replies:
             for due_ns, one in self.sabotage.departures(venue.name, reply, path, at_ns):
-                self._push(due_ns, Out(venue.name, one.to, one.msg_type, one.body))
+                self._push(due_ns, Out(venue.name, one.to, one.says))
 
     def _publish(self, venue: str, published: Iterable[Published], at_ns: int) -> None:
         self._leave(venue, published, at_ns, self.sabotage.held_ns(venue, at_ns))
@@ -362,7 +362,7 @@ class Exchange:
     ) -> None:
         path = self._paths[venue].data
         for message in messages:
-            out = Out(venue, message.to, message.msg_type, message.body)
+            out = Out(venue, message.to, message.says)
             self._push(path.due_ns(message.to, at_ns, held_ns), out)
 
     def _reach(

@@ -16,56 +16,22 @@ fault script has to do with the wire, what comes and goes passes through fixsim/
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Hashable
-from dataclasses import dataclass, field
 
+from fixsim.doors import RESENT, Door, Passwords
 from fixsim.exchange import Exchange, Out, Request
 from fixsim.faults import Passage
-from fixsim.settings import Client, Settings, Venue
-from fixsim.status import Asked
+from fixsim.says import Refusal, Report, Says
+from fixsim.settings import Settings
 from fixsim.wire import Ends, Way, Wire
 from router.fix import events, tags
 from router.fix.codec import Garbled, Message, encode
-from router.fix.messages import (
-    BusinessMessageReject,
-    FieldError,
-    MarketDataRequest,
-    MarketDataRequestReject,
-    NewOrderSingle,
-    OrderCancelReplaceRequest,
-    OrderCancelRequest,
-    OrderMassCancelRequest,
-    OrderMassStatusRequest,
-    OrderStatusRequest,
-    SecurityDefinitionRequest,
-    SecurityListRequest,
-    SecurityStatusRequest,
-)
-from router.fix.messages.fields import CONDITIONALLY_REQUIRED_MISSING, REQUIRED_TAG_MISSING, joined
+from router.fix.messages import BusinessMessageReject, FieldError, MarketDataRequest, MarketDataRequestReject
+from router.fix.messages.fields import CONDITIONALLY_REQUIRED_MISSING, REQUIRED_TAG_MISSING
 from router.fix.messages.rejects import UNSUPPORTED_MESSAGE_TYPE
-from router.fix.messages.reports import copy_fields
-from router.fix.session import Session, SessionConfig, State
-from router.fix.versions import FIX44
+from router.fix.session import State
 
-OrderType = type[Request]
-AskedType = type[Asked]
 OTHER = 0  # BusinessRejectReason(380)
-RESENT = frozenset({b"8", b"9", b"r", b"j", b"Y"})
-MAX_RESEND_STORE = 1_000_000
-ORDERS: dict[bytes, OrderType] = {
-    tags.NEW_ORDER_SINGLE: NewOrderSingle,
-    tags.ORDER_CANCEL_REQUEST: OrderCancelRequest,
-    tags.ORDER_CANCEL_REPLACE_REQUEST: OrderCancelReplaceRequest,
-    tags.ORDER_STATUS_REQUEST: OrderStatusRequest,
-    tags.ORDER_MASS_STATUS_REQUEST: OrderMassStatusRequest,
-    tags.ORDER_MASS_CANCEL_REQUEST: OrderMassCancelRequest,
-}
-ASKED: dict[bytes, AskedType] = {
-    tags.SECURITY_DEFINITION_REQUEST: SecurityDefinitionRequest,
-    tags.SECURITY_LIST_REQUEST: SecurityListRequest,
-    tags.SECURITY_STATUS_REQUEST: SecurityStatusRequest,
-}
 ECHOED = (tags.CL_ORD_ID, tags.ACCOUNT, tags.SYMBOL, tags.SIDE)
 MD_REASONS = {  # MDReqRejReason(281) by the field at fault
     tags.SYMBOL: "0",
@@ -75,23 +41,11 @@ MD_REASONS = {  # MDReqRejReason(281) by the field at fault
 }
 
 
-@dataclass(slots=True)
-class Door:
-    """One session of a venue, and the connection that carries it now."""
-
-    rank: int
-    venue: str
-    client: Client
-    session: Session
-    conn: Hashable | None = None
-    owed: deque[tuple[bytes, bytes]] = field(default_factory=deque)
-    """Messages (MsgType, body) made while the session was between states."""
-
-
 class Gateway:
     """See the module. `accepted`, `received`, `closed` for connections; `advance` at `deadline_ns`."""
 
-    def __init__(self, settings: Settings, exchange: Exchange) -> None:
+    def __init__(self, settings: Settings, exchange: Exchange, passwords: Passwords | None = None) -> None:
+        """`passwords` of the clients that the settings ask for one."""
         self.exchange = exchange
         self.writes: list[tuple[Hashable, bytes]] = []
         self.hangups: list[Hashable] = []
@@ -99,8 +53,8 @@ class Gateway:
         self._doors: dict[tuple[str, str], Door] = {}
         for venue in settings.venue:
             for client in venue.clients:
-                session = Session(_config(settings, venue, client))
-                self._doors[venue.name, client.comp_id] = Door(len(self._doors), venue.name, client, session)
+                door = Door.open(settings, venue, client, len(self._doors), passwords or {})
+                self._doors[venue.name, client.comp_id] = door
         self._copied = {
             (venue.name, client.comp_id): [
                 self._doors[venue.name, to] for to in venue.copied_to(client.comp_id)
@@ -148,6 +102,8 @@ class Gateway:
             door = self._open(conn, venue, message, now_ns)
             if door is None:
                 return
+        if isinstance(message, Garbled) or message.msg_type == tags.LOGON:
+            message = door.without_secrets(message)
         if isinstance(message, Message):
             self._handle(door, door.session.received(message, now_ns), now_ns)
         else:
@@ -254,22 +210,24 @@ class Gateway:
 
     def _app(self, door: Door, message: Message, now_ns: int) -> None:
         """An application message, typed, goes to the exchange; what cannot be understood is answered here."""
-        kind, serves, client = message.msg_type, door.client.serves, door.client.comp_id
-        instruments = self.exchange.instruments
+        venue, client = door.venue, door.client.comp_id
+        parse = door.takes.get(message.msg_type)
+        if parse is None:
+            text = f"MsgType(35) {message.msg_type.decode('latin-1')} is not served to {client}"
+            self._reject(door, message, UNSUPPORTED_MESSAGE_TYPE, text, now_ns)
+            return
         try:
-            if serves == "orders" and kind in ORDERS:
-                self.exchange.request(door.venue, client, ORDERS[kind].parse(message, instruments), now_ns)
-            elif serves == "market-data" and kind == tags.MARKET_DATA_REQUEST:
-                request = MarketDataRequest.parse(message, instruments)
-                self.exchange.subscribe(door.venue, client, request, now_ns)
-            elif serves != "drop-copy" and kind in ASKED:
-                self.exchange.ask(door.venue, client, ASKED[kind].parse(message), now_ns)
-            else:
-                text = f"MsgType(35) {kind.decode('latin-1')} is not served to {client}"
-                self._reject(door, message, UNSUPPORTED_MESSAGE_TYPE, text, now_ns)
+            request = parse(message, self.exchange.instruments)
         except FieldError as error:
             self.alerts.append(f"{door.session.name}: {error}")
             self._answer_unreadable(door, message, error, now_ns)
+            return
+        if isinstance(request, Request):
+            self.exchange.request(venue, client, request, now_ns)
+        elif isinstance(request, MarketDataRequest):
+            self.exchange.subscribe(venue, client, request, now_ns)
+        else:
+            self.exchange.ask(venue, client, request, now_ns)
 
     def _answer_unreadable(self, door: Door, message: Message, error: FieldError, now_ns: int) -> None:
         """An order gets its report, a subscription its own reject, the rest a business reject."""
@@ -280,7 +238,7 @@ class Gateway:
             self.exchange.refuse(door.venue, client, echo, reason, str(error), now_ns)
         elif message.msg_type == tags.MARKET_DATA_REQUEST and md_req_id and error.tag in MD_REASONS:
             refusal = MarketDataRequestReject(md_req_id, MD_REASONS[error.tag], str(error))
-            self._put(door, refusal.MSG_TYPE, refusal.body(), now_ns)
+            self._say(door, refusal, now_ns)
         else:
             missing = error.session_reason == REQUIRED_TAG_MISSING
             reason = error.business_reason or (CONDITIONALLY_REQUIRED_MISSING if missing else OTHER)
@@ -289,15 +247,20 @@ class Gateway:
     def _reject(self, door: Door, message: Message, reason: int, text: str, now_ns: int) -> None:
         kind = message.msg_type.decode("latin-1")
         reject = BusinessMessageReject(message.seq, kind, reason, text=text)
-        self._put(door, reject.MSG_TYPE, reject.body(), now_ns)
+        self._say(door, reject, now_ns)
 
     # -- what leaves ------------------------------------------------------------------------------
 
     def _send(self, out: Out, now_ns: int) -> None:
-        self._put(self._doors[out.venue, out.to], out.msg_type, out.body, now_ns)
-        if out.msg_type == tags.EXECUTION_REPORT:
+        says = out.says
+        self._say(self._doors[out.venue, out.to], says, now_ns)
+        if isinstance(says, Report | Refusal):
             for drop in self._copied[out.venue, out.to]:
-                self._put(drop, out.msg_type, out.body + joined(*copy_fields(out.to, FIX44)), now_ns)
+                self._say(drop, says.copied(out.to), now_ns)
+
+    def _say(self, door: Door, says: Says, now_ns: int) -> None:
+        """In the client's version."""
+        self._put(door, says.MSG_TYPE, says.body(door.version), now_ns)
 
     def _put(self, door: Door, msg_type: bytes, body: bytes, now_ns: int) -> None:
         session = door.session
@@ -381,19 +344,6 @@ class Gateway:
                     self.hangups.append(conn)
                 self._ended(conn, now_ns)
         self._carrying = False
-
-
-def _config(settings: Settings, venue: Venue, client: Client) -> SessionConfig:
-    return SessionConfig(
-        name=f"{venue.name}/{client.comp_id}",
-        role="acceptor",
-        sender_comp_id=venue.name,
-        target_comp_id=client.comp_id,
-        heart_bt_int_s=settings.session.heart_bt_int_s,
-        sending_time_tolerance_ns=settings.session.sending_time_tolerance_ns,
-        resend=RESENT,
-        max_resend_store=MAX_RESEND_STORE,
-    )
 
 
 def _text(message: Message, tag: int) -> str:

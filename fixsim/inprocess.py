@@ -19,11 +19,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from fixsim.exchange import Exchange, Request
+from fixsim.exchange import Exchange, Out, Request
 from fixsim.settings import Client, Instrument, Settings
 from router.fix import tags
 from router.fix.codec import Message, encode, parse
 from router.fix.messages import ExecutionReport, MarketDataRequest, OrderCancelReject
+from router.fix.versions import VERSIONS, Version
 
 if TYPE_CHECKING:
     from fixsim.flow.source import Source
@@ -32,27 +33,28 @@ if TYPE_CHECKING:
 
 
 class Told(NamedTuple):
-    """What a client is told: a message's type and body, as FIX would carry it."""
+    """What a client is told: a message's type and body, as FIX of its version would carry it."""
 
     time_ns: int
     venue: str
     client: str
     msg_type: bytes
     body: bytes
+    version: Version
 
     def message(self) -> Message:
         """As a whole message of no session: MsgSeqNum 1, sent when it was told."""
-        venue, client = self.venue.encode(), self.client.encode()
-        made = parse(encode(b"FIX.4.4", self.msg_type, 1, venue, client, self.time_ns, self.body))
+        venue, client, begin = self.venue.encode(), self.client.encode(), self.version.begin_string.encode()
+        made = parse(encode(begin, self.msg_type, 1, venue, client, self.time_ns, self.body))
         assert isinstance(made, Message), made
         return made
 
     def report(self, instruments: Mapping[str, Instrument]) -> ExecutionReport | OrderCancelReject | None:
         """The typed report; None for what is not about an order."""
         if self.msg_type == tags.EXECUTION_REPORT:
-            return ExecutionReport.parse(self.message(), instruments)
+            return ExecutionReport.parse(self.message(), instruments, self.version)
         if self.msg_type == tags.ORDER_CANCEL_REJECT:
-            return OrderCancelReject.parse(self.message())
+            return OrderCancelReject.parse(self.message(), self.version)
         return None
 
 
@@ -104,7 +106,11 @@ class Door:
         while (due_ns := self.exchange.deadline_ns()) is not None and due_ns <= until_ns:
             out = self.exchange.advance(due_ns)
             if out:
-                now_ns = self.now_ns
-                return [Told(now_ns, one.venue, one.to, one.msg_type, one.body) for one in out]
+                return [self._told(one) for one in out]
         self.exchange.advance(until_ns)
         return []
+
+    def _told(self, out: Out) -> Told:
+        version = VERSIONS[self._clients[out.venue, out.to].version]
+        says = out.says
+        return Told(self.now_ns, out.venue, out.to, says.MSG_TYPE, says.body(version), version)

@@ -105,7 +105,7 @@ class Listing:
                 last = why
             self.lit.settle()
             for publisher in self.publishers:
-                publisher.flush()
+                publisher.flush(self.pace.origin_ns)
 
     @property
     def publishers(self) -> Sequence[Publisher]:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from fixsim.entry import Ask
+from fixsim.says import Says
 from fixsim.settings import Instrument
 from risk.order import OrdType, Side, TimeInForce
-from router.fix.messages import LastLiquidity, NewOrderSingle, OrdStatus
+from router.fix.messages import LastLiquidity, NewOrderSingle, OrdStatus, Parties
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,8 @@ class Order:
     price_nanos: int | None
     leaves_lots: int
     min_lots: int = 0
+    parties: Parties = ()
+    order_capacity: str = ""
     cum_lots: int = 0
     paid_nanos_lots: int = 0
     busted_lots: int = 0
@@ -115,13 +118,12 @@ class Execution:
     busted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
-    """A message for one client of this venue: MsgType and body."""
+    """A message for one client of this venue."""
 
     to: str
-    msg_type: bytes
-    body: bytes
+    says: Says
     about: Order | NewOrderSingle | None = None
     """Whose report it is; a NewOrderSingle that was refused is no order. None: of no one order."""
 

@@ -2,8 +2,9 @@
 
 Pure. The book's changes and trades of one instant are gathered and leave as one X for each subscription,
 and none when nothing changed: the trades; then a level once, with its last total, in the order first touched.
-An entry is New, Change or Delete by its price; there is no RptSeq (4.4 has none in W and X), so MsgSeqNum is
-what orders them. MarketDepth(264) 0 is the full book; n is the best n levels of each side, maintained as
+An entry is New, Change or Delete by its price. MsgSeqNum orders them; FIX 5.0 SP2 numbers them too: RptSeq
+(83) counts the entries of a book, by depth and entry types, and a W states the last that it has taken in (4.4
+has none in W and X). MarketDepth(264) 0 is the full book; n is the best n levels of each side, maintained as
 such: a level that comes into view is New, one that leaves is Deleted. Only the entry types that were asked
 for (269: 0 bids, 1 offers, 2 trades) are sent; the snapshot of a subscription to trades alone has no entries.
 
@@ -21,11 +22,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
+from fixsim.says import Says
 from fixsim.settings import Instrument
+from router.fix import tags
 from router.fix.messages import MarketDataRequest, MarketDataRequestReject, build_incremental, build_snapshot
+from router.fix.versions import Version
 
 MAX_SUBSCRIPTIONS = 64
 BID, OFFER, TRADE = 0, 1, 2  # MDEntryType(269)
@@ -38,17 +43,64 @@ Levels = Sequence[tuple[int, int]]
 Entry = tuple[int, int, int, int]
 """(action, type, px in half ticks, lots)"""
 
+View = tuple[int, frozenset[int]]
+"""(depth, entry types) that are asked for"""
+
 Depth = Callable[[int, int], Levels]
 """(sign, levels; 0 for all) -> (px in half ticks, total lots), best first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A market data message for one client: MsgType and body."""
+    """A market data message for one client."""
 
     to: str
-    msg_type: bytes
-    body: bytes
+    says: Says
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A W: bids and offers as they are, as of the entry `rpt_seq`, which came at `updated_ns`."""
+
+    MSG_TYPE: ClassVar[bytes] = tags.MARKET_DATA_SNAPSHOT
+
+    request_id: str
+    instrument: Instrument
+    bids: Levels
+    offers: Levels
+    rpt_seq: int
+    updated_ns: int
+
+    def body(self, version: Version) -> bytes:
+        rows = np.array([*self.bids, *self.offers], np.int64).reshape(-1, 2)
+        types = np.full(len(rows), BID, np.int64)
+        types[len(self.bids) :] = OFFER
+        px, qty = np.ascontiguousarray(rows.T)
+        rule = self.instrument
+        return build_snapshot(
+            self.request_id, rule.symbol, types, px, qty, rule.tick_nanos, rule.lots_per_unit, version,
+            self.rpt_seq, self.updated_ns,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Incremental:
+    """An X, whose first entry is number `rpt_seq`."""
+
+    MSG_TYPE: ClassVar[bytes] = tags.MARKET_DATA_INCREMENTAL
+
+    request_id: str
+    instrument: Instrument
+    entries: Sequence[Entry]
+    rpt_seq: int
+
+    def body(self, version: Version) -> bytes:
+        actions, types, px, qty = np.array(list(zip(*self.entries, strict=True)), np.int64)
+        rule = self.instrument
+        return build_incremental(
+            self.request_id, rule.symbol, actions, types, px, qty, rule.tick_nanos, rule.lots_per_unit,
+            version, self.rpt_seq,
+        )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -73,8 +125,12 @@ class Publisher:
     _trades: list[tuple[int, int]] = field(default_factory=list)
     _feigned: dict[int, int] = field(default_factory=dict)
     """Bids that are shown and not there: px -> lots."""
+    _numbers: dict[View, int] = field(default_factory=dict)
+    """RptSeq(83) of the last entry of each view that somebody has asked for."""
+    _updated_ns: int | None = None
+    """When it last changed; None: it never has."""
 
-    def request(self, client: str, request: MarketDataRequest) -> list[Published]:
+    def request(self, client: str, request: MarketDataRequest, now_ns: int) -> list[Published]:
         """A MarketDataRequest(V): a snapshot, an end, or a MarketDataRequestReject(Y).
 
         Call it between batches: the snapshot is the book now, and later batches follow from it.
@@ -87,13 +143,16 @@ class Publisher:
         if refusal is not None:
             return [refusal]
         types = frozenset(TYPES[kind] for kind in request.entry_types)
-        view = self._view(request.depth, types)
+        bids, offers = self._view(request.depth, types)
         if request.subscription == SUBSCRIBE:
             subscription = _Subscription(client, request.md_req_id, request.depth, types)
             if request.depth:
-                subscription.seen = (dict(view[0]), dict(view[1]))
+                subscription.seen = (dict(bids), dict(offers))
             self._subscriptions[key] = subscription
-        return [Published(client, b"W", self._snapshot(request.md_req_id, *view))]
+        number = self._numbers.setdefault((request.depth, types), 0)
+        updated_ns = now_ns if self._updated_ns is None else self._updated_ns
+        told = Snapshot(request.md_req_id, self.instrument, bids, offers, number, updated_ns)
+        return [Published(client, told)]
 
     def refusal(self, client: str, request: MarketDataRequest) -> Published | None:
         """The MarketDataRequestReject(Y) that a request would meet; None: it would be served."""
@@ -107,7 +166,7 @@ class Publisher:
         else:
             return None
         reject = MarketDataRequestReject(request.md_req_id, reason, text)
-        return Published(client, reject.MSG_TYPE, reject.body())
+        return Published(client, reject)
 
     def _view(self, depth: int, types: frozenset[int]) -> tuple[Levels, Levels]:
         """Bids and offers as far as they were asked for."""
@@ -122,21 +181,6 @@ class Publisher:
         for px, lots in self._feigned.items():
             shown[px] = shown.get(px, 0) + lots
         return sorted(shown.items(), reverse=True)[: depth or None]
-
-    def _snapshot(self, request_id: str, bids: Levels, asks: Levels) -> bytes:
-        rows = np.array([*bids, *asks], np.int64).reshape(-1, 2)
-        types = np.full(len(rows), BID, np.int64)
-        types[len(bids) :] = OFFER
-        px, qty = np.ascontiguousarray(rows.T)
-        rule = self.instrument
-        return build_snapshot(request_id, rule.symbol, types, px, qty, rule.tick_nanos, rule.lots_per_unit)
-
-    def _incremental(self, request_id: str, entries: list[Entry]) -> bytes:
-        actions, types, px, qty = np.array(list(zip(*entries, strict=True)), np.int64)
-        rule = self.instrument
-        return build_incremental(
-            request_id, rule.symbol, actions, types, px, qty, rule.tick_nanos, rule.lots_per_unit
-        )
 
     def drop(self, client: str) -> None:
         """The client's session ended, and its subscriptions with it."""
@@ -175,17 +219,19 @@ class Publisher:
         known = self._changed.setdefault((1, px), [real + shown, 0])
         known[1] = real + shown + lots
 
-    def flush(self) -> list[Published]:
+    def flush(self, now_ns: int) -> list[Published]:
         """End the batch: one X for each subscription that saw something."""
         if not self._changed and not self._trades:
             return []
+        self._updated_ns = now_ns
         changed, self._changed = self._changed, {}
         traded, self._trades = self._trades, []
         if not self._subscriptions:
             return []
         trades: list[Entry] = [(NEW, TRADE, px, qty) for px, qty in traded]
         whole: dict[frozenset[int], list[Entry]] = {}
-        views: dict[tuple[int, frozenset[int]], tuple[Levels, Levels]] = {}
+        views: dict[View, tuple[Levels, Levels]] = {}
+        numbered: dict[View, int] = {}
         published: list[Published] = []
         for subscription in self._subscriptions.values():
             depth, types = subscription.depth, subscription.types
@@ -203,8 +249,10 @@ class Publisher:
                     entries = trades + entries
                 subscription.seen = (dict(view[0]), dict(view[1]))
             if entries:
-                body = self._incremental(subscription.request_id, entries)
-                published.append(Published(subscription.client, b"X", body))
+                number = numbered.setdefault((depth, types), self._numbers[depth, types] + 1)
+                self._numbers[depth, types] = number + len(entries) - 1
+                told = Incremental(subscription.request_id, self.instrument, entries, number)
+                published.append(Published(subscription.client, told))
         return published
 
 

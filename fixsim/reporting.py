@@ -22,11 +22,10 @@ from typing import TypedDict, Unpack
 from fixsim.entry import UNKNOWN_ORDER
 from fixsim.orders import Execution, Fill, Order, Reply
 from fixsim.record import Record
+from fixsim.says import Refusal, Report
 from fixsim.settings import Instrument
 from fixsim.settings import Venue as VenueSettings
 from risk.order import Side
-from router.fix import tags
-from router.fix.decimals import time_to_wire
 from router.fix.messages import (
     CxlRejResponseTo,
     ExecType,
@@ -38,7 +37,6 @@ from router.fix.messages import (
     OrderCancelRequest,
     OrdStatus,
 )
-from router.fix.messages.fields import joined
 
 Change = OrderCancelRequest | OrderCancelReplaceRequest
 MAX_EXECUTIONS = 100_000
@@ -268,7 +266,7 @@ class Reporter:
             symbol=symbol, side=side, leaves_lots=0, cum_lots=0, avg_px_nanos=0, cl_ord_id=cl_ord_id,
             transact_time_ns=now_ns, ord_rej_reason=reason, **more,
         )  # fmt: skip
-        return Reply(client, tags.EXECUTION_REPORT, message.body(1))
+        return Reply(client, Report(message, 1))
 
     def rejected(
         self, client: str, request: NewOrderSingle | Mapping[int, str], reason: int, text: str, now_ns: int
@@ -284,13 +282,8 @@ class Reporter:
             "rejected", now_ns, self.settings.name, session=client, cl_ord_id=echo[11], reason=reason,
             text=text,
         )  # fmt: skip
-        body = joined(
-            "37=NONE", *(f"{tag}={value}" for tag, value in echo.items()),
-            f"17={self.next_exec_id()}", "150=8", "39=8", f"103={reason}", "151=0", "14=0", "6=0",
-            b"60=" + time_to_wire(now_ns), f"58={text}",
-        )  # fmt: skip
         about = request if isinstance(request, NewOrderSingle) else None
-        return Reply(client, tags.EXECUTION_REPORT, body, about)
+        return Reply(client, Refusal(echo, self.next_exec_id(), reason, text, now_ns), about)
 
     def cancel_refused(
         self, client: str, request: Change, order: Order | None, reason: int, text: str, now_ns: int
@@ -314,7 +307,7 @@ class Reporter:
             order_id=order.order_id if order else "NONE", cxl_rej_reason=reason,
             account=order.account if order else "", transact_time_ns=now_ns, text=text,
         )  # fmt: skip
-        return Reply(client, message.MSG_TYPE, message.body(), order)
+        return Reply(client, message, order)
 
     def next_exec_id(self) -> str:
         self._exec_number += 1
@@ -331,9 +324,10 @@ class Reporter:
             avg_px_nanos=half_up(order.paid_nanos_lots, order.cum_lots) if order.cum_lots else 0,
             cl_ord_id=cl_ord_id or order.cl_ord_id, account=order.account, qty_lots=order.qty_lots,
             ord_type=order.ord_type, price_nanos=order.price_nanos, tif=order.tif,
-            min_qty_lots=order.min_lots, transact_time_ns=now_ns, **more,
+            min_qty_lots=order.min_lots, transact_time_ns=now_ns, parties=order.parties,
+            order_capacity=order.order_capacity, **more,
         )  # fmt: skip
-        return Reply(order.owner, tags.EXECUTION_REPORT, message.body(order.instrument.lots_per_unit), order)
+        return Reply(order.owner, Report(message, order.instrument.lots_per_unit), order)
 
 
 def half_up(numerator: int, denominator: int) -> int:

@@ -160,7 +160,8 @@ class Sabotage:
         for one in self._scripts:
             passing = (venue, reply.to) not in self._waiting and total.passed_ns is None
             fate = one.faults.report(met, self._pace.market_ns(at_ns), passing=passing)
-            self._tell(one, venue, at_ns, reply.to, reply.about.cl_ord_id, f"35={reply.msg_type.decode()}")
+            text = f"35={reply.says.MSG_TYPE.decode()}"
+            self._tell(one, venue, at_ns, reply.to, reply.about.cl_ord_id, text)
             if fate.lost:
                 return fate
             total = Fate(

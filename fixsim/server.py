@@ -17,6 +17,7 @@ import structlog
 
 from fixsim.adminsocket import AdminServer
 from fixsim.console import Answer, Console
+from fixsim.doors import Passwords
 from fixsim.exchange import Exchange
 from fixsim.faults import Script
 from fixsim.flow.source import Source
@@ -45,13 +46,14 @@ async def serve(
     network: Network | None = None,
     listening: Callable[[dict[str, int]], object] = lambda ports: None,
     faults: tuple[str, Script] | None = None,
+    passwords: Passwords | None = None,
 ) -> None:
     """Run the exchange from the start of its tape, or of what is drawn (a Source), to its end.
 
     `listening` gets the open ports ("clock" too).
 
     `listed` are the further instruments' tapes or flows, by symbol; `faults` a script and its name, at work
-    from the start.
+    from the start; `passwords` those of the clients that the settings ask for one.
 
     Cancelling it is a clean stop: participants are told, and the record gets its last line.
     """
@@ -61,7 +63,7 @@ async def serve(
     exchange = Exchange(settings, tape, record.write, listed=listed, **wall)
     if faults is not None:
         _inject(exchange, *faults)
-    venues = Venues(settings, Gateway(settings, exchange), network or TcpNetwork())
+    venues = Venues(settings, Gateway(settings, exchange, passwords), network or TcpNetwork())
     owner = Held(venues) if lockstep else WallClock(venues, clock)
     admin = _admin(settings, venues.gateway, owner)
     try:

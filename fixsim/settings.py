@@ -12,6 +12,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from fixsim.clients import Client as Client
+from fixsim.clients import CompId
 from fixsim.flow.settings import Drawn, FirstFlow, GeneratedFlow
 from fixsim.instrument import Frozen as _Frozen
 from fixsim.instrument import Instrument as Instrument
@@ -22,12 +24,12 @@ from fixsim.tape.partial import PartialTape
 from fixsim.utc import NANOS as NANOS
 from fixsim.utc import UtcNs as UtcNs
 from risk.errors import SettingsError, read_settings
+from router.credentials import read_password
 
 RecordedTape = _FlowTape | PartialTape
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Host = Annotated[str, Field(min_length=1, max_length=253)]
-CompId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")]
 LatencyNs = Annotated[int, Field(ge=0, le=10 * NANOS)]
 
 
@@ -115,35 +117,6 @@ def _latency_kind(value: object) -> str:
 Latency = Annotated[
     Annotated[LatencyNs, Tag("constant")] | Annotated[Spread, Tag("varies")], Discriminator(_latency_kind)
 ]
-Throttle = Annotated[int, Field(gt=0, le=100_000)]
-
-
-class Client(_Frozen):
-    """One session a venue accepts: who may log on, and for what.
-
-    The limits of messages a second, None for no limit, are by market time: `max_orders_per_s` counts new
-    orders and replaces, `max_cancels_per_s` cancels and mass cancels. `self_match`: which of its own orders
-    is cancelled where two of them would trade; None: they trade. `copies`: the clients whose reports a drop
-    copy session gets; None: all that send orders to the venue.
-    """
-
-    comp_id: CompId
-    serves: Literal["orders", "market-data", "drop-copy"]
-    cancel_on_disconnect: bool = False
-    max_orders_per_s: Throttle | None = None
-    max_cancels_per_s: Throttle | None = None
-    self_match: Literal["newest", "oldest", "both"] | None = None
-    copies: Annotated[tuple[CompId, ...], Field(min_length=1, strict=False)] | None = None
-
-    @model_validator(mode="after")
-    def _options_fit_what_it_serves(self) -> Self:
-        options = ("cancel_on_disconnect", "max_orders_per_s", "max_cancels_per_s", "self_match")
-        given = [name for name in options if getattr(self, name)]
-        if given and self.serves != "orders":
-            raise ValueError(f'{given[0]} needs serves = "orders", {self.comp_id} serves "{self.serves}"')
-        if self.serves != "drop-copy" and self.copies is not None:
-            raise ValueError(f'copies needs serves = "drop-copy", {self.comp_id} serves "{self.serves}"')
-        return self
 
 
 class Venue(_Frozen):
@@ -362,6 +335,18 @@ def listed_tapes(settings: Settings, settings_path: Path) -> dict[str, Path]:
         for number, listed in enumerate(settings.listing)
         if listed.tape is not None
     }
+
+
+def passwords(settings: Settings, settings_path: Path) -> dict[tuple[str, str], bytes]:
+    """The clients' passwords, by venue and client, from the files beside the settings."""
+    found = {}
+    for number, venue in enumerate(settings.venue):
+        for place, client in enumerate(venue.clients):
+            if client.password_file is not None:
+                where = f"{settings_path}: venue.{number}.clients.{place}.password_file"
+                path = settings_path.parent / client.password_file
+                found[venue.name, client.comp_id] = read_password(where, path)
+    return found
 
 
 def _find(tape: Tape, field: str, settings_path: Path) -> Path:

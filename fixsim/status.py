@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from fixsim.matching.terms import Phase
+from fixsim.says import Says
 from fixsim.settings import Instrument
 from router.fix.messages import (
     Security,
@@ -45,11 +46,10 @@ STATUS = {
 
 
 class Answer(NamedTuple):
-    """A message for one client: MsgType and body."""
+    """A message for one client."""
 
     to: str
-    msg_type: bytes
-    body: bytes
+    says: Says
 
 
 @dataclass(slots=True)
@@ -72,9 +72,9 @@ class Board:
         """What a request about the instruments is answered."""
         match request:
             case SecurityDefinitionRequest():
-                return [Answer(client, SecurityDefinition.MSG_TYPE, m.body()) for m in self._define(request)]
+                return [Answer(client, one) for one in self._define(request)]
             case SecurityListRequest():
-                return [Answer(client, SecurityList.MSG_TYPE, self._list(request).body())]
+                return [Answer(client, self._list(request))]
             case SecurityStatusRequest():
                 return self._watch(client, request, now_ns)
 
@@ -86,7 +86,7 @@ class Board:
         for (client, request_id), watched in self._subscriptions.items():
             if watched == symbol:
                 message = SecurityStatus(request_id, symbol, status, True, self.venue, now_ns, text)
-                told.append(Answer(client, message.MSG_TYPE, message.body()))
+                told.append(Answer(client, message))
         return told
 
     def drop(self, client: str) -> None:
@@ -131,7 +131,7 @@ class Board:
                 else:
                     text = f"no changes will be told: {MAX_SUBSCRIPTIONS} subscriptions are in use"
         message = SecurityStatus(req_id, symbol, status, False, self.venue, now_ns, text)
-        return [Answer(client, message.MSG_TYPE, message.body())]
+        return [Answer(client, message)]
 
     def _security(self, symbol: str) -> Security:
         rule = self.instruments[symbol]

@@ -121,6 +121,8 @@ class Venue:
             price_nanos=request.price_nanos,
             leaves_lots=request.qty_lots,
             min_lots=request.min_qty_lots,
+            parties=request.parties,
+            order_capacity=request.order_capacity,
         )
         self.orders[key] = self._open[key] = order
         self._by_cl_ord_id[client, order.cl_ord_id] = order
@@ -253,7 +255,7 @@ class Venue:
             [(order.cl_ord_id, order.order_id) for order in found], symbol=symbol, side=request.side,
             transact_time_ns=now_ns,
         )  # fmt: skip
-        return [Reply(client, report.MSG_TYPE, report.body()), *dropped]
+        return [Reply(client, report), *dropped]
 
     def cancel_all(self, client: str, text: str, now_ns: int) -> list[Reply]:
         """Nobody asked: every open order of a client goes, for the reason in `text`."""
@@ -305,7 +307,7 @@ class Venue:
             request.cl_ord_id, self._next_mass_id(), request.request_type, REFUSED, reject_reason=reason,
             symbol=request.symbol, side=request.side, transact_time_ns=now_ns, text=text,
         )  # fmt: skip
-        return Reply(client, report.MSG_TYPE, report.body())
+        return Reply(client, report)
 
     # -- what the book says -----------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fixsim.doors import Passwords
 from fixsim.exchange import Exchange
 from fixsim.gateway import Gateway
 from fixsim.matching.layout import EVENT, OPENING, EventKind
@@ -211,12 +212,18 @@ class Client:
 class Floor:
     """An exchange behind its gateway, with the time in hand and every byte that left kept in `wire`."""
 
-    def __init__(self, rules: Settings | None = None, recording: Tape | None = None, **more: Any) -> None:
+    def __init__(
+        self,
+        rules: Settings | None = None,
+        recording: Tape | None = None,
+        passwords: Passwords | None = None,
+        **more: Any,
+    ) -> None:
         """`more`: origin_ns and speed of a run on wall time; listed, the further instruments' tapes."""
         self.rules = rules or settings()
         self.lines: list[str] = []
         self.exchange = Exchange(self.rules, recording or tape(), self.lines.append, **more)
-        self.gateway = Gateway(self.rules, self.exchange)
+        self.gateway = Gateway(self.rules, self.exchange, passwords)
         self.now_ns = self.exchange.now_ns
         self.clients: dict[object, Client] = {}
         self.wire = bytearray()

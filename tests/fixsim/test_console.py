@@ -551,4 +551,4 @@ def test_the_shipped_script_is_said_in_words() -> None:
         "seed 11",
         "from 10s for 10s, XLIT1: delay, by 50ms to 400ms, 25% of them, at most 20 times",
     ]
-    assert len(lines) == 1 + 17
+    assert len(lines) == 1 + 25

@@ -275,7 +275,7 @@ def test_a_drop_copy_gets_every_report_and_whose_it_is() -> None:
     assert [(copy.owner, copy.copy) for copy in copies if not copy.copy] == []
     for owner, original in (("SLUICE-OE", client), ("OTHER", other)):
         mine = [ExecutionReport.parse(m, settings_instruments()) for m in original.got if m.msg_type == b"8"]
-        copied = [copy._replace(copy=False, owner="") for copy in copies if copy.owner == owner]
+        copied = [copy._replace(copy=False, parties=()) for copy in copies if copy.owner == owner]
         assert copied == mine
     assert {copy.owner for copy in told(one)} == {"OTHER"}
     assert not any(fields(m.raw).get(797) for m in client.got)

@@ -59,7 +59,7 @@ class Trader:
         self.redial_ns: int | None = None
 
     async def dial(self) -> None:
-        for name in sorted(self.sessions.keys() - self.links.keys()):
+        for name in [one for one in self.sessions if one not in self.links]:
             made = Link(self.part or self, Framer(), name=name, dialled=True)
             await self.network.dial("127.0.0.1", self.ports[BUSY], lambda made=made: made)  # type: ignore[misc]
 

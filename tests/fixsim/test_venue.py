@@ -20,6 +20,7 @@ from fixsim.venue import Place, Venue
 from risk.order import OrdType, Side, TimeInForce
 from router.fix.decimals import lots_from_wire, nanos_from_wire
 from router.fix.messages import OrderCancelReplaceRequest, OrderMassCancelRequest, OrderStatusRequest
+from router.fix.versions import FIX44
 from tests.fixsim.market import BTC, START_NS, SYMBOL, TICK, cancel, fields, order, settings
 
 RULES = settings()
@@ -81,7 +82,7 @@ class Bench:
 
 
 def told(replies: list[Reply]) -> list[dict[int, str]]:
-    return [{35: reply.msg_type.decode(), **fields(reply.body)} for reply in replies]
+    return [{35: reply.says.MSG_TYPE.decode(), **fields(reply.says.body(FIX44))} for reply in replies]
 
 
 def states(reports: list[dict[int, str]]) -> list[tuple[str, str]]:

@@ -178,7 +178,7 @@ def in_process(rules: Settings, recording: Tape, seed: int) -> tuple[Agent, list
         door.watch(venue, "SLUICE-MD", WATCH)
     while door.now_ns < end_ns:
         for one in door.next(min(agent.due_ns, end_ns)):
-            agent.told(*one)
+            agent.told(*one[:5])
         for venue, request in agent.wake(door.now_ns) if door.now_ns < end_ns else []:
             door.send(venue, "SLUICE-OE", request)
     door.exchange.finish(door.exchange.now_ns)

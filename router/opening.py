@@ -31,6 +31,7 @@ DESK_RESENDS = frozenset(
 )
 
 
+NEVER_LOST = frozenset({tags.EXECUTION_REPORT, tags.ORDER_CANCEL_REJECT})
 CHECKS = tuple(field.name for field in dataclasses.fields(Validation) if field.type == "bool")
 
 
@@ -108,6 +109,7 @@ def session_config(spec: SessionSpec) -> SessionConfig:
         refuse_reset=spec.refuse_reset,
         sending_time_tolerance_ns=spec.sending_time_tolerance_s * NANOS,
         validation=_validation(spec),
+        lenient=frozenset() if desk else NEVER_LOST,
         timestamp_digits=spec.timestamp_digits,
         resend=DESK_RESENDS if desk else frozenset(),
         resend_burst=max(1, (rate - spec.cancels_per_s) // 2) if rate else 0,

@@ -47,6 +47,9 @@ class SessionConfig:
     check_latency: bool = True  # SendingTime(52) against our clock
     sending_time_tolerance_ns: int = 120_000_000_000
     validation: Validation = Validation.FRAMING  # the dictionary's rules, for received messages
+    lenient: frozenset[bytes] = (
+        frozenset()
+    )  # types delivered whatever is wrong in them: a fill must not be lost
 
     # What is written
     timestamp_digits: Literal[0, 3, 6, 9] = 3  # decimals of SendingTime(52) and OrigSendingTime(122)

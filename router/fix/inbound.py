@@ -70,6 +70,9 @@ class Inbound(Logons):
         """A message whose turn it is."""
         self.next_in += 1
         fault = self._content_fault(message)
+        if fault is not None and not fault.fatal and message.msg_type in self.config.lenient:
+            self._alert(out, f"message {message.seq} is taken all the same: {fault.text}")
+            fault = None
         if fault is not None:
             self._reject(out, message, fault, now_ns)
             if fault.fatal:

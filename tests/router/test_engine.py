@@ -12,6 +12,7 @@ from router.engine import Engine
 from router.fix.codec import Garbled
 from router.fix.messages import OrdStatus
 from router.journal import JournalWriter, Kind
+from router.peers import FULL
 from router.recovery import INPUTS
 from tests.router.rig import BTC, DARK, LIT1, LIT2, SECOND, SYMBOL, Rig
 from tests.simulation.invariants import picture
@@ -192,3 +193,25 @@ def test_the_journal_lived_again_is_the_live_engine_whatever_happened(said: list
     assert len(names) == len(set(names))
     assert {r.kind for r in rig.records()} & INPUTS
     assert rig.now >= SECOND
+
+
+@pytest.mark.parametrize("oddity", ["58=|", "9999=odd|", "58=a|58=b|", "39=?|", "18=Z|", "336=NIGHT|"])
+def test_no_fault_of_the_dictionary_loses_a_fill(oddity: str) -> None:
+    sessions = tuple(
+        spec.model_copy(update={"validation": FULL}) if spec.kind == "orders" else spec
+        for spec in Rig(up=False).core.config.sessions
+    )
+    rig = Rig(sessions=sessions)
+    rig.want = encode(10, JOIN, 1)
+    rig.parent()
+    order = rig.orders(LIT1)[0]
+    rig.ack(order, LIT1)
+    report = (
+        f"37=V1|17=X-{oddity[:2]}|150=F|11={order.cl_ord_id}|55={SYMBOL}|54=1|38={order.qty_lots / BTC}|"
+        f"151={(order.qty_lots - 100) / BTC:.8f}|14=0.000001|32=0.000001|31=6190.00|6=6190.00|{oddity}"
+    )
+    if "39=" not in oddity:
+        report += "39=1|"
+    rig.say(rig.port(LIT1), b"8", report.replace("|", "\x01").encode())
+    assert rig.child(order).cum_lots == 100
+    assert rig.core.order_ports[LIT1].session.is_logged_on

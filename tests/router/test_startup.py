@@ -148,6 +148,7 @@ target_comp_id = "XDRK"
     session = session_config(orders)
     assert session.validation == dataclasses.replace(Validation.FULL, custom=((9001, "int", ("8",)),))
     assert session_config(desk).validation == Validation.FRAMING
+    assert (session.lenient, session_config(desk).lenient) == ({b"8", b"9"}, set())
     assert (session.version, session.timestamp_digits, session.send_next_expected) == (FIX50SP2, 6, True)
     assert (session.username, session.has_password, session.has_new_password) == ("sluice", True, True)
     assert session.resend_burst == 19, "half of what orders may use in a second"

@@ -96,3 +96,30 @@ def test_orders_keep_to_the_limit_and_the_journal_replays() -> None:
     assert all(sum(first <= ns < first + SECOND for ns in times) <= 6 for first in times)
     replayed = rig.replay().running
     assert replayed.order_ports[LIT1].session.next_out == rig.core.order_ports[LIT1].session.next_out
+
+
+def test_a_resend_keeps_to_the_limit_too() -> None:
+    sessions = tuple(
+        spec.model_copy(update={"max_messages_per_s": 20, "cancels_per_s": 5})
+        if spec.kind == "desk"
+        else spec
+        for spec in _config().sessions
+    )
+    rig = Rig(sessions=sessions)
+    port = rig.core.ports[rig.desk]
+    for number in range(60):
+        rig.core.queue(port, Outgoing(b"j", b"372=D\x01380=0\x0158=%d\x01" % number))
+    rig.core.pump()
+    rig.run(8)
+    assert len(rig.messages(rig.desk, b"j")) == 60
+    rig.cut(rig.desk)
+    first = len(rig.sent)
+    peer = rig.peers[rig.desk]
+    peer.next_in = 1  # it has lost what it had
+    rig.heard.clear()
+    rig.up(rig.desk)
+    rig.run(20)
+    assert len(rig.messages(rig.desk, b"j")) == 60
+    times = [m.sending_time_ns for at, m in rig.sent[first:] if at == rig.desk]
+    assert len(times) > 60
+    assert max(sum(start <= ns < start + SECOND for ns in times) for start in times) <= 20

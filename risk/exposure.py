@@ -28,8 +28,19 @@ class ParentLine:
     amended; `amendments`: how often it was.
     """
 
-    __slots__ = ("account", "amendments", "closed", "filled_lots", "limit_nanos", "parent_id", "qty_lots",
-                 "reserved_lots", "share_lots", "side", "symbol")
+    __slots__ = (
+        "account",
+        "amendments",
+        "closed",
+        "filled_lots",
+        "limit_nanos",
+        "parent_id",
+        "qty_lots",
+        "reserved_lots",
+        "share_lots",
+        "side",
+        "symbol",
+    )
 
     def __init__(
         self, parent_id: str, symbol: str, account: str, side: Side, qty_lots: int, limit_nanos: int | None
@@ -91,8 +102,14 @@ class Exposure:
         """Register a parent; a known id keeps its line."""
         line = self.parents.get(parent.parent_id)
         if line is None:
-            line = ParentLine(parent.parent_id, parent.symbol, parent.account, parent.side,
-                              int(parent.qty_lots), parent.limit_nanos)
+            line = ParentLine(
+                parent.parent_id,
+                parent.symbol,
+                parent.account,
+                parent.side,
+                int(parent.qty_lots),
+                parent.limit_nanos,
+            )
             self.parents[parent.parent_id] = line
             self.open_parents += 1
         return line
@@ -156,6 +173,22 @@ class Exposure:
         line.qty_lots = line.filled_lots + int(leaves_lots)
         if line.open:
             line.parent.reserved_lots += int(leaves_lots) - reserved
+
+    def recall(self, order: NewOrder, filled_lots: int) -> None:
+        """An order that ended before a restart: closed, and the parent's line holds its fills already."""
+        self.adopt(order, 0)
+        line = self._line(order.cl_ord_id)
+        self.close(order.cl_ord_id)
+        line.filled_lots = int(filled_lots)
+
+    def reopen(self, cl_ord_id: str, leaves_lots: int) -> None:
+        """What had ended is at its venue after all: so much of it is reserved again."""
+        line = self._line(cl_ord_id)
+        if not line.open:
+            line.open = True
+            line.qty_lots = line.filled_lots
+            self._closed_orders.remove(cl_ord_id)
+        self.restate(cl_ord_id, leaves_lots)
 
     def close(self, cl_ord_id: str) -> None:
         """The venue has nothing of this order any more; what it did not fill is free again. Twice is once."""

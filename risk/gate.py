@@ -147,10 +147,16 @@ class Gate:
         like = _likeness(parent)
         is_same = line is not None and like == _likeness(line)
         arrival = Arrival(
-            parent, instrument, self.limits, market, now_ns,
-            self.kill.blocks("", parent.symbol, parent.parent_id), self.exposure,
+            parent,
+            instrument,
+            self.limits,
+            market,
+            now_ns,
+            self.kill.blocks("", parent.symbol, parent.parent_id),
+            self.exposure,
             0 if is_same else self._parent_repeats.count(like, now_ns),
-            _desk_id(parent) in self._desk_ids, line,
+            _desk_id(parent) in self._desk_ids,
+            line,
         )
         for rule in PARENT_RULES:
             refusal = rule(arrival)
@@ -303,6 +309,14 @@ class Gate:
     def restated(self, cl_ord_id: str, leaves_lots: int) -> None:
         """The venue works so much of one of ours, which nobody had asked it to change."""
         self.exposure.restate(cl_ord_id, leaves_lots)
+
+    def recall(self, order: NewOrder, filled_lots: int) -> None:
+        """One of ours that ended before a restart, and of which there is news after all."""
+        self.exposure.recall(order, filled_lots)
+
+    def reopened(self, cl_ord_id: str, leaves_lots: int) -> None:
+        """A venue works so much of one of ours that we held for done."""
+        self.exposure.reopen(cl_ord_id, leaves_lots)
 
     def closed(self, cl_ord_id: str) -> None:
         """Proved done at the venue: what it did not fill is free again. Never call it on silence."""

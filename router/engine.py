@@ -246,16 +246,27 @@ class Engine:
             if port.kind.is_acceptor:
                 self.oms.field_error(port, message, error)
             else:
-                core.alert(
-                    f"{port.session.name}: {message.msg_type.decode('latin-1')} not understood: {error}"
-                )
+                self._unread(core, port, message, error)
+
+    def _unread(self, core: Core, port: Port, message: Message, error: FieldError) -> None:
+        if message.msg_type == tags.EXECUTION_REPORT and port.kind is PortKind.ORDERS:
+            self.execution.unread(port, message, error)
+            return
+        core.alert(f"{port.session.name}: {message.msg_type.decode('latin-1')} not understood: {error}")
 
     def _venue_message(self, core: Core, port: Port, message: Message) -> None:
+        version = port.session.config.version
         match message.msg_type:
             case tags.EXECUTION_REPORT:
-                self.execution.report(port, ExecutionReport.parse(message, core.instruments))
+                report = ExecutionReport.parse(message, core.instruments, version)
+                if port.kind is PortKind.DROP_COPY:
+                    self.execution.copied(port, report)
+                else:
+                    self.execution.report(port, report)
+            case tags.ORDER_CANCEL_REJECT if port.kind is PortKind.DROP_COPY:
+                pass  # of a request that order entry is told of
             case tags.ORDER_CANCEL_REJECT:
-                self.execution.cancel_refused(OrderCancelReject.parse(message))
+                self.execution.cancel_refused(OrderCancelReject.parse(message, version))
             case tags.BUSINESS_MESSAGE_REJECT:
                 ref = (message.get(tags.BUSINESS_REJECT_REF_ID) or b"").decode("latin-1")
                 text = (message.get(tags.TEXT) or b"").decode("latin-1")
@@ -299,6 +310,8 @@ class Engine:
                 self.ticker.interval(name)
             case "overdue":
                 self.execution.overdue()
+            case "copies":
+                self.execution.copies_due()
             case "paced":
                 self.execution.send_paced()
             case "kill":
@@ -399,5 +412,7 @@ class Engine:
                 core.gate.parent_closed(work.parent.parent_id)
         for child in core.orders.live():
             core.gate.adopt(child.order, child.cum_lots)
+            if child.void_lots:
+                core.gate.restated(child.cl_ord_id, child.leaves)
         self.execution.restarted()
         self.oms.restarted()

@@ -39,6 +39,8 @@ class ChildEvent(enum.Enum):
     CANCEL_REFUSED = "cancel refused"  # OrderCancelReject
     FOUND_LIVE = "found live"  # a status answer shows it working
     LOST = "lost"  # we cannot know: restart, or no answer in time
+    BUSTED = "busted"  # ExecType H: a fill of it is void
+    REOPENED = "reopened"  # the venue says that it works what had ended here
 
 
 _S, _E = ChildState, ChildEvent
@@ -79,12 +81,19 @@ TRANSITIONS: dict[tuple[ChildState, ChildEvent], ChildState] = {
     (_S.EXPIRED, _E.TRADED): _S.EXPIRED,
     (_S.EXPIRED, _E.FILLED): _S.FILLED,
     **{(state, event): ending for state in LIVE for event, ending in _ENDINGS.items()},
+    # A void fill puts nothing back to work by itself: what was filled whole is over, with less done.
+    (_S.FILLED, _E.BUSTED): _S.CANCELED,
+    **{(state, _E.BUSTED): state for state in (*LIVE, _S.CANCELED, _S.REJECTED, _S.EXPIRED)},
+    **{(state, _E.REOPENED): _S.UNKNOWN for state in (_S.FILLED, _S.CANCELED, _S.REJECTED, _S.EXPIRED)},
 }
 
 
 @dataclass(slots=True)
 class Child:
-    """One order at one venue. `px` is its limit in half ticks, None for a midpoint peg."""
+    """One order at one venue. `px` is its limit in half ticks, None for a midpoint peg.
+
+    OrderQty = CumQty + LeavesQty + `void_lots`: what of it the venue neither has filled nor works.
+    """
 
     order: NewOrder
     cl_ord_id: str
@@ -100,10 +109,20 @@ class Child:
     fees_nanos: int = 0
     cancel_ids: list[str] = field(default_factory=list)
     provisional_lots: int = 0  # filled, the venue says, but no fill explains it yet: stays reserved
+    void_lots: int = 0  # busted and not back in the book, or restated away; below 0: restated up
 
     @property
     def is_live(self) -> bool:
         return self.state in LIVE
+
+
+@dataclass(slots=True)
+class Fill:
+    """What stands of a trade: `lots` is 0 once it is busted."""
+
+    lots: int
+    price_nanos: int
+    fee_nanos: int
 
 
 EXEC_IDS_KEPT = 1_000_000
@@ -126,7 +145,8 @@ class OrderTable:
         self._by_price: dict[tuple[int, int], SortedDict] = {}
         self._terminal: dict[str, None] = {}
         self._retained = retained_terminal
-        self._exec_ids: dict[tuple[int, str, str], None] = {}  # of fills applied, oldest first
+        self._exec_ids: dict[tuple[int, str, str], Fill] = {}  # of what was applied, oldest first
+        self._by_order_id: dict[tuple[int, str], Child] = {}
 
     def __len__(self) -> int:
         return len(self._children)
@@ -135,6 +155,12 @@ class OrderTable:
         if child.cl_ord_id in self._children:
             raise ValueError(f"ClOrdID {child.cl_ord_id} is used twice")  # invariant 8: ours, never a peer's
         self._children[child.cl_ord_id] = child
+        if child.order_id:
+            self._by_order_id[child.venue, child.order_id] = child
+        self._index(child)
+
+    def _index(self, child: Child) -> None:
+        """Into the live views."""
         self._by_parent.setdefault(child.order.parent_id, {})[child.cl_ord_id] = child
         if child.px is not None:
             side = (child.venue, child.sign)
@@ -149,6 +175,21 @@ class OrderTable:
     def find(self, cl_ord_id: str) -> Child | None:
         """The child that an order's or a cancel's ClOrdID names."""
         return self._children.get(cl_ord_id) or self._by_cancel.get(cl_ord_id)
+
+    def find_named(self, venue: int, order_id: str) -> Child | None:
+        """The child that a venue's OrderID(37) names."""
+        return self._by_order_id.get((venue, order_id))
+
+    def name(self, child: Child, order_id: str) -> None:
+        """The venue calls it so."""
+        if child.order_id != order_id:
+            self._by_order_id.pop((child.venue, child.order_id), None)
+            child.order_id = order_id
+            self._by_order_id[child.venue, order_id] = child
+
+    def knows(self, child: Child, exec_id: str) -> bool:
+        """Whether what the venue calls so has been applied."""
+        return (child.venue, exec_id, child.cl_ord_id) in self._exec_ids
 
     def cancel_sent(self, child: Child, cancel_id: str) -> None:
         child.cancel_ids.append(cancel_id)
@@ -181,21 +222,89 @@ class OrderTable:
 
         A venue may begin its ExecIDs again each day: the order is then another one.
         """
-        key = (child.venue, exec_id, child.cl_ord_id)
-        if key in self._exec_ids:
+        if not self._keep(child, exec_id, Fill(lots, price_nanos, fee_nanos)):
             return False
-        self._exec_ids[key] = None
-        if len(self._exec_ids) > EXEC_IDS_KEPT:
-            del self._exec_ids[next(iter(self._exec_ids))]
         child.cum_lots += lots
         child.notional += lots * price_nanos
         child.fees_nanos += fee_nanos
-        child.leaves = max(0, child.order.qty_lots - child.cum_lots)
+        child.leaves = max(0, child.order.qty_lots - child.void_lots - child.cum_lots)
         self.move(child, ChildEvent.FILLED if child.leaves == 0 else ChildEvent.TRADED)
         return True
 
+    def bust(self, child: Child, exec_id: str, ref_id: str, leaves: int) -> int | None:
+        """The fill `ref_id` is void: how many lots it was, 0 if that was said before, None if not known.
+
+        `leaves` is what the venue still works of the order.
+        """
+        fill = self._exec_ids.get((child.venue, ref_id, child.cl_ord_id))
+        if fill is None:
+            return None
+        if not self._keep(child, exec_id, Fill(0, 0, 0)) or not fill.lots:
+            return 0
+        lots = fill.lots
+        self._adjust(child, fill, Fill(0, fill.price_nanos, 0), leaves)
+        self.move(child, ChildEvent.BUSTED)
+        return lots
+
+    def correct(self, child: Child, exec_id: str, ref_id: str, now: Fill, leaves: int) -> int | None:
+        """The fill `ref_id` was really `now`, and may be called `exec_id` from here on: how many lots it has
+        grown by. None if there is nothing of that name, or that was said before.
+        """
+        fill = self._exec_ids.get((child.venue, ref_id, child.cl_ord_id))
+        if fill is None or not fill.lots or not self._keep(child, exec_id, fill):
+            return None
+        grown = now.lots - fill.lots
+        self._adjust(child, fill, now, leaves)
+        return grown
+
+    def restate(self, child: Child, leaves: int) -> None:
+        """The venue works so much of it, where we thought otherwise."""
+        child.leaves = leaves if child.is_live else 0
+        child.void_lots = child.order.qty_lots - child.cum_lots - child.leaves
+
+    def reopen(self, child: Child, leaves: int) -> None:
+        """What had ended is, as it seems, still at the venue: reserved again, and in doubt."""
+        self.move(child, ChildEvent.REOPENED)
+        self._terminal.pop(child.cl_ord_id, None)
+        self._index(child)
+        self.restate(child, leaves)
+
+    def reprice(self, child: Child, px: int) -> None:
+        """The venue has put it at another price (half ticks)."""
+        self._unindex(child)
+        child.px = px
+        self._index(child)
+
+    def _keep(self, child: Child, exec_id: str, fill: Fill) -> bool:
+        key = (child.venue, exec_id, child.cl_ord_id)
+        if key in self._exec_ids:
+            return False
+        self._exec_ids[key] = fill
+        if len(self._exec_ids) > EXEC_IDS_KEPT:
+            del self._exec_ids[next(iter(self._exec_ids))]
+        return True
+
+    def _adjust(self, child: Child, fill: Fill, now: Fill, leaves: int) -> None:
+        child.cum_lots += now.lots - fill.lots
+        child.notional += now.lots * now.price_nanos - fill.lots * fill.price_nanos
+        child.fees_nanos += now.fee_nanos - fill.fee_nanos
+        fill.lots, fill.price_nanos, fill.fee_nanos = now.lots, now.price_nanos, now.fee_nanos
+        self.restate(child, leaves)
+
     def _retire(self, child: Child) -> None:
         """A terminal child leaves the live views; the oldest terminal ones are forgotten at the bound."""
+        self._unindex(child)
+        self._terminal[child.cl_ord_id] = None
+        if len(self._terminal) > self._retained:
+            oldest = next(iter(self._terminal))
+            del self._terminal[oldest]
+            forgotten = self._children.pop(oldest)
+            self._by_order_id.pop((forgotten.venue, forgotten.order_id), None)
+            for cancel_id in forgotten.cancel_ids:
+                self._by_cancel.pop(cancel_id, None)
+
+    def _unindex(self, child: Child) -> None:
+        """Out of the live views."""
         parent_id = child.order.parent_id
         siblings = self._by_parent[parent_id]
         del siblings[child.cl_ord_id]
@@ -206,9 +315,3 @@ class OrderTable:
             del levels[child.px][child.cl_ord_id]
             if not levels[child.px]:
                 del levels[child.px]
-        self._terminal[child.cl_ord_id] = None
-        if len(self._terminal) > self._retained:
-            oldest = next(iter(self._terminal))
-            del self._terminal[oldest]
-            for cancel_id in self._children.pop(oldest).cancel_ids:
-                self._by_cancel.pop(cancel_id, None)

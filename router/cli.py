@@ -91,6 +91,24 @@ def check(settings: SettingsOption = DEFAULT_SETTINGS) -> None:
 
 
 @app.command()
+def fixatdl(
+    version: Annotated[
+        str, typer.Option("--version", metavar="NAME", help="FIX.4.2, FIX.4.4 or FIX.5.0SP2.")
+    ] = "FIX.4.4",
+    settings: SettingsOption = DEFAULT_SETTINGS,
+) -> None:
+    """Print the strategies as a FIXatdl 1.1 document, from which a desk's order tickets are made."""
+    versions = importlib.import_module("router.fix.versions").VERSIONS
+    if version not in versions:
+        _fault(f"--version {version} is not one of {', '.join(versions)}")
+    policy = importlib.import_module("router.policy")
+    listed = policy.read_policies(load(settings).files.policies).policy
+    strategies = [(entry.name, entry.strategy) for entry in listed]
+    document = importlib.import_module("router.fixatdl").document(strategies, versions[version])
+    typer.echo(document, nl=False)
+
+
+@app.command()
 def kill(
     reason: ReasonOption,
     everything: AllOption = False,

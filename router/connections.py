@@ -70,6 +70,7 @@ class Connections:
         self._strangers: Strangers[Link] = Strangers(logon_timeout_ns)
         self._addresses: dict[int, Addresses] = {}
         self._dialling: set[int] = set()
+        self._new_passwords: dict[str, bytes] = {}  # that a peer has taken, by session
         self._stamped: list[_Stamp] = []
 
     def begin(self, ways: Mapping[str, Way], backoff: Callable[[], Backoff], now_ns: int) -> None:
@@ -203,8 +204,21 @@ class Connections:
         if port.session.is_logged_on:
             if index in self._addresses:
                 self._addresses[index].good()
+                self._password_changed(port.session.name)
         elif port.kind.is_acceptor:
             self._strangers.failed(port.session.name, self._now_ns())
+
+    def _password_changed(self, name: str) -> None:
+        """The peer has taken our NewPassword(925): from now on that is the password."""
+        secret = self._ways[name].secrets.get(tags.NEW_PASSWORD)
+        if secret is not None and self._new_passwords.get(name) != secret:
+            self._new_passwords[name] = secret
+            log.warning("password changed", session=name, todo="put it in password_file, before a restart")
+
+    def _secrets(self, name: str) -> Mapping[int, bytes]:
+        secrets_of = self._ways[name].secrets
+        new = self._new_passwords.get(name)
+        return secrets_of if new is None else {**secrets_of, tags.PASSWORD: new}
 
     def _redacted(self, port: Port, message: Message) -> Message:
         """The message as engine, journal and log may see it: whether its password was right, and not what it
@@ -274,7 +288,7 @@ class Connections:
         link = self._links.get(index)
         if link is not None:
             if LOGON_FIELD in raw[:40]:
-                raw = secrets.fill(raw, self._ways[self._ports[index].session.name].secrets)
+                raw = secrets.fill(raw, self._secrets(self._ports[index].session.name))
             link.write(raw)
 
     def hang_up(self, index: int) -> None:

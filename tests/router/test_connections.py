@@ -17,6 +17,7 @@ from router.fix import events, secrets
 from router.fix.codec import Encoder, Framer, parse
 from router.fix.session import Session, SessionConfig
 from router.fix.states import State
+from router.fix.versions import FIX50SP2
 from router.link import Link, Listener
 from router.peers import Address
 from router.schedule import Schedule
@@ -585,3 +586,29 @@ async def test_the_times_of_messages_are_seen_by_session_and_type_and_not_in_the
     assert view["latency"]["A"]["handled"]["count"] == 1
     assert view["latency"]["A"]["travelled"]["max_ns"] == 0
     assert (view["address"], view["version"], view["next_in"]) == ("127.0.0.1:9000", "FIX.4.4", 2)
+
+
+async def test_a_new_password_that_the_venue_has_taken_is_the_password_from_then_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    new = b"s3cret-next"
+    way = Way(addresses=(Address(host="127.0.0.1", port=9000),), secrets={554: SECRET, 925: new})
+    changes = {"version": "FIX.5.0SP2", "username": "u", "has_password": True, "has_new_password": True}
+    shell = Shell({VENUE: way}, **specs(VENUE, **changes))
+    shell.rig.peers[OE1] = Session(SessionConfig("x", "acceptor", "XLIT1", "SLUICE-OE", FIX50SP2))
+    passwords = []
+    for taken in (False, True, True):
+        shell.rig.now += FIRST_NS
+        await shell.dial_due()
+        message = parse(bytes(shell.wires[OE1].got))
+        passwords.append((message.get(554), message.get(925)))  # type: ignore[union-attr]
+        if taken:
+            shell.log_on(OE1)
+            assert shell.state(OE1) is State.ACTIVE
+            shell.rig.peers[OE1].disconnected(shell.rig.now)
+        shell.wires[OE1].end()
+    assert passwords == [(SECRET, new), (SECRET, new), (new, new)]
+    logged = capsys.readouterr().out
+    assert logged.count("password changed") == 1
+    assert "s3cret" not in logged
+    assert new not in journal_of(shell)

@@ -17,6 +17,7 @@ import typer
 from risk.errors import SettingsError
 from router.clock import SystemClock
 from router.control import ControlError, ask
+from router.fixlogcli import app as fix_app
 from router.identity import AlreadyRunning
 from router.journal import JournalError, Kind, Record
 from router.journalfile import Follower, records
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 journal_app = typer.Typer(no_args_is_help=True, help="Read a journal: check it whole, or print its records.")
 app.add_typer(journal_app, name="journal")
+app.add_typer(fix_app, name="fix")
 sessions_app = typer.Typer(help="Show the FIX sessions, reset one, or read their settings again.")
 app.add_typer(sessions_app, name="sessions")
 

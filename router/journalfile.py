@@ -23,7 +23,16 @@ from enum import Enum
 from pathlib import Path
 
 from router.identity import sync_directory
-from router.journal import FLAG_RESERVE, Buffer, JournalError, JournalWriter, Kind, Reader, Record
+from router.journal import (
+    FLAG_RESERVE,
+    MAX_PAYLOAD_BYTES,
+    Buffer,
+    JournalError,
+    JournalWriter,
+    Kind,
+    Reader,
+    Record,
+)
 
 ALLOCATE_BYTES = 16 << 20
 RESERVE_BYTES = 4 << 20
@@ -270,6 +279,7 @@ def verify(path: Path) -> JournalReport:
 
 
 READINGS = 5
+READ_BYTES = 2 * MAX_PAYLOAD_BYTES  # at a time, so that a long journal is not in memory; holds any record
 
 
 class Follower:
@@ -281,7 +291,7 @@ class Follower:
         self._reader = Reader(b"")
 
     def poll(self) -> list[Record]:
-        """New records; [] if none is finished. JournalError on corruption.
+        """New records, of a long journal only the next; [] if none is finished. JournalError on corruption.
 
         A reading is not of one moment: the writer may pass it, so that its end is newer than its middle. Only
         what reads as corrupt again is.
@@ -296,7 +306,7 @@ class Follower:
     def _read(self) -> list[Record]:
         before = self._reader
         self._file.seek(before.offset)
-        reader = Reader(self._file.read(), before.offset, before.index, before.sha256())
+        reader = Reader(self._file.read(READ_BYTES), before.offset, before.index, before.sha256())
         with _named(self._path):
             records = list(reader)
         self._reader = reader

@@ -1,6 +1,6 @@
 """The dictionary of each version: names of fields and values, and the rules for received messages."""
 
 from router.fix.dictionary.dictionary import Dictionary, GroupOrder, load
-from router.fix.dictionary.validation import Level, Validation
+from router.fix.dictionary.validation import Validation
 
-__all__ = ["Dictionary", "GroupOrder", "Level", "Validation", "load"]
+__all__ = ["Dictionary", "GroupOrder", "Validation", "load"]

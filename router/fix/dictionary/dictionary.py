@@ -49,6 +49,8 @@ class Dictionary:
         self._tables = tables
         self._values = Values(tables)
         self._value_names = {made.tag: dict(made.values) for made in tables.fields.values() if made.values}
+        self._tags: dict[str, int] = {}
+        self._orders: dict[bytes, dict[int, GroupOrder]] = {}
         self._plans: dict[tuple[bytes, tuple[Custom, ...]], _Plan] = {}
 
     def tag_name(self, tag: int) -> str | None:
@@ -73,6 +75,17 @@ class Dictionary:
         message = self._tables.messages.get(msg_type.decode("latin-1"))
         return None if message is None else message.name
 
+    def tag_of(self, name: str) -> int | None:
+        """54 for `Side`."""
+        if not self._tags:
+            self._tags.update((made.name, made.tag) for made in self._tables.fields.values())
+        return self._tags.get(name)
+
+    def msg_type_of(self, name: str) -> bytes | None:
+        """D for `NewOrderSingle`."""
+        found = (made.msg_type for made in self._tables.messages.values() if made.name == name)
+        return next((msg_type.encode() for msg_type in found), None)
+
     def knows(self, msg_type: bytes) -> bool:
         return msg_type.decode("latin-1") in self._tables.messages
 
@@ -83,7 +96,12 @@ class Dictionary:
 
     def group_order(self, msg_type: bytes) -> dict[int, GroupOrder]:
         """The repeating groups of a message's header and body by their counting tag."""
-        return _orders(place_of(self._tables, msg_type.decode("latin-1")))
+        if not self.knows(msg_type):
+            msg_type = _USER_TYPES  # its header's
+        orders = self._orders.get(msg_type)
+        if orders is None:
+            self._orders[msg_type] = orders = _orders(place_of(self._tables, msg_type.decode("latin-1")))
+        return orders
 
     def fault(self, message: Message, validation: Validation) -> Fault | None:
         """The first rule of `validation` that a message breaks, or None. Framing's own faults come first.

@@ -7,7 +7,6 @@ the SessionRejectReason(373) that it gives. A venue's own fields are listed in `
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
@@ -41,14 +40,6 @@ FORMS: Final = {
 
 Custom = tuple[int, str, tuple[str, ...]]
 """A field that is agreed with a venue: tag, type's name, message types that may carry it (none: all)."""
-
-
-class Level(enum.StrEnum):
-    """What settings write."""
-
-    NONE = "none"
-    FRAMING = "framing"
-    FULL = "full"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from router.fix.codec import Message, encode, parse
-from router.fix.dictionary import Dictionary, GroupOrder, Level, Validation, load
+from router.fix.dictionary import Dictionary, GroupOrder, Validation, load
 from router.fix.dictionary.forms import conforms
 from router.fix.dictionary.validation import FORMS
 from router.fix.fault import (
@@ -359,11 +359,7 @@ def test_custom_fields_are_refused_by_name() -> None:
         Validation(custom=((0, "int", ()),))
 
 
-# Levels and texts
-
-
-def test_levels_are_what_settings_write() -> None:
-    assert [Level(name) for name in ("none", "framing", "full")] == list(Level)
+# Rules and texts
 
 
 def test_each_rule_can_be_left_out() -> None:

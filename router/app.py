@@ -422,6 +422,7 @@ class App:
             except OSError as error:
                 if self._connections.begun:
                     self._guard.disk_fails(str(error))
+            self._connections.count()
             self._guard.look_at_clock()
             if loop.time() - collected_s >= COLLECT_S:
                 gc.collect(1)

@@ -9,7 +9,7 @@ the wire.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 
@@ -27,19 +27,15 @@ from router.ways import Way
 
 log = structlog.get_logger()
 
+MAX_UNCOUNTED = 10_000
 LOGON_FIELD = b"\x0135=A\x01"
 SECRET_FIELDS = (b"\x01554=", b"\x01925=")
 # Their fields are the venues', and they come by the thousand: not searched for passwords.
 HOT = frozenset({tags.EXECUTION_REPORT, tags.MARKET_DATA_SNAPSHOT, tags.MARKET_DATA_INCREMENTAL})
 
 
-class _Stamp(NamedTuple):
-    session: str
-    msg_type: bytes
-    sent_ns: int
-    arrived_ns: int
-    handled_ns: int
-    wrote: bool
+_Stamp = tuple[str, bytes, int, int, int, bool]
+"""Session, MsgType, SendingTime, arrival, handled, and whether anything was written of it."""
 
 
 class Connections:
@@ -72,6 +68,7 @@ class Connections:
         self._dialling: set[int] = set()
         self._new_passwords: dict[str, bytes] = {}  # that a peer has taken, by session
         self._stamped: list[_Stamp] = []
+        self._uncounted: list[tuple[list[_Stamp], int]] = []
 
     def begin(self, ways: Mapping[str, Way], backoff: Callable[[], Backoff], now_ns: int) -> None:
         """The engine has started: every session that we begin is to be dialled now, if it is open."""
@@ -167,17 +164,17 @@ class Connections:
             writes = engine.running.writes
             waiting = len(writes)
             engine.message(index, message, now_ns)
-            wrote = len(writes) > waiting
+            handled_ns = self._now_ns()
             if message.msg_type == tags.LOGON:
                 self._logon(port, index)
             self._stamped.append(
-                _Stamp(
+                (
                     port.session.name,
                     message.msg_type,
                     message.sending_time_ns,
                     arrived_ns,
-                    self._now_ns(),
-                    wrote,
+                    handled_ns,
+                    len(writes) > waiting,
                 )
             )
             self._heard()
@@ -192,13 +189,20 @@ class Connections:
             self.drain(stranger)
 
     def flushed(self) -> None:
-        """What the messages led to is written: their times are known."""
+        """What the messages led to is written: their times are known, and counted when there is time."""
         if self._stamped:
-            now_ns = self._now_ns()
-            stamped, self._stamped = self._stamped, []
-            for stamp in stamped:
-                written_ns = now_ns if stamp.wrote else None
-                self.stamps.message(*stamp[:5], written_ns)
+            self._uncounted.append((self._stamped, self._now_ns()))
+            self._stamped = []
+            if len(self._uncounted) > MAX_UNCOUNTED:
+                self.count()
+
+    def count(self) -> None:
+        """Off the path: the times of messages go to where operators see them."""
+        uncounted, self._uncounted = self._uncounted, []
+        for stamped, flushed_ns in uncounted:
+            for session, msg_type, sent_ns, arrived_ns, handled_ns, wrote in stamped:
+                written_ns = flushed_ns if wrote else None
+                self.stamps.message(session, msg_type, sent_ns, arrived_ns, handled_ns, written_ns)
 
     def _logon(self, port: Port, index: int) -> None:
         if port.session.is_logged_on:
@@ -342,6 +346,7 @@ class Connections:
         """What operators may see of each session: the engine's state, and beside it address, hours and
         times.
         """
+        self.count()
         return [
             {
                 **session,

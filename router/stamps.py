@@ -83,12 +83,13 @@ class Stamps:
         handled_ns: int,
         written_ns: int | None,
     ) -> None:
-        """`written_ns`: None if nothing was written."""
+        """`written_ns`: None if nothing was written. `sent_ns`: below 0 if it could not be read."""
         types = self._times.setdefault(session, {})
         times = types.get(msg_type)
         if times is None:
             times = types.setdefault(msg_type if len(types) < MAX_TYPES else OTHER, Times())
-        times.travelled.add(arrived_ns - sent_ns)
+        if sent_ns >= 0:
+            times.travelled.add(arrived_ns - sent_ns)
         times.handled.add(handled_ns - arrived_ns)
         if written_ns is not None:
             times.written.add(written_ns - arrived_ns)

@@ -38,6 +38,8 @@ def test_each_session_and_type_has_its_times() -> None:
     assert times["8"]["handled"]["max_ns"] == 10
     assert times["8"]["written"] == {"count": 1, "p50_ns": 50, "p99_ns": 50, "max_ns": 50}
     assert stamps.of("nobody") == {}
+    stamps.message("A>B", b"8", -1, 350, 360, None)
+    assert stamps.of("A>B")["8"]["travelled"]["count"] == 2, "SendingTime was not readable"
 
 
 def test_types_that_a_peer_invents_do_not_grow_it() -> None:

@@ -131,6 +131,10 @@ class Ours(Processes):
         port = self.fixsim_ports[0] if name == "fixsim" else self.oms_port
         self.wait_listening(name, port, START_S)
 
+    def freeze(self, name: str) -> None:
+        """It does nothing from here on, but its connections stay: what comes is never read."""
+        self._running[name].send_signal(signal.SIGSTOP)
+
     def end(self, name: str, within_s: float = 10.0) -> int:
         """SIGTERM, and its exit status."""
         process = self._running.pop(name)

@@ -75,6 +75,7 @@ class Peer:
     def __post_init__(self) -> None:
         self.wires: list[Wire] = []
         self.told: list[dict[str, Any]] = []
+        self.fault: Exception | None = None
         self._changed = threading.Condition()
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
@@ -161,8 +162,12 @@ class Peer:
                 if "raw" in event:
                     wire = read_wire(event["event"], event["session"], event["raw"])
                     self.wires.append(wire)
-                    if self.on_wire is not None:
-                        self.on_wire(wire)
+                    try:
+                        if self.on_wire is not None:
+                            self.on_wire(wire)
+                    except Exception as fault:  # of the test's own thread as well, or it would wait in vain
+                        self.fault = fault
+                        raise
                 self.told.append(event)
                 self._changed.notify_all()
 
@@ -236,6 +241,8 @@ class Peer:
         deadline_s = time.monotonic() + within_s
         with self._changed:
             while not holds():
+                if self.fault is not None:
+                    raise self.fault
                 left_s = deadline_s - time.monotonic()
                 waits_on = left_s > 0 and self.alive
                 assert waits_on, f"not within {within_s:g} s: {what}\n{self.story()}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.interop.tinyvenue import FEED, ORDERS, TinyVenue
 from tests.interop.wording import BUY, CANCELED, NEW, PENDING_CANCEL, SELL, cancel, fills, parent, quantity
 
 DESK = "DESK1"
+ARRIVES_S = 0.3  # what the router had written is with the venue by then
 
 
 @dataclass
@@ -70,10 +72,13 @@ def test_orders_are_filled_refused_cancelled_and_found_again(floor: Floor, versi
     desk.until("a part is filled", lambda: fills(version, desk.seen("8", {11: "rests"})))
 
     # kill -9 of the router, with a fill on the way to it: the venue is asked to send it again.
+    floor.ours.freeze("router")
+    time.sleep(ARRIVES_S)
+    lost = venue.fill(resting, resting.qty / 4)
+    venue.peer.get("8", {17: lost}, way="out")
     floor.ours.kill("router")
     venue.peer.until("the sessions are down", lambda: not venue.peer.up(ORDERS) and not desk.up(COMP_ID))
     before = len(venue.peer.wires)
-    lost = venue.fill(resting, resting.qty / 4)
     floor.ours.again("router")
     venue.peer.logged_on()
     desk.logged_on()

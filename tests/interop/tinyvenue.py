@@ -27,7 +27,7 @@ class Resting:
     def __init__(self, wire: Wire, order_id: str) -> None:
         self.cl_ord_id, self.order_id = wire[11], order_id
         self.side, self.price, self.tif = wire[54], wire[44], wire[59]
-        self.qty, self.cum, self.value = float(wire[38]), 0.0, 0.0
+        self.qty, self.cum, self.value = float(wire[38] or "0"), 0.0, 0.0
         self.open = True
 
     @property

@@ -28,6 +28,7 @@ from router.ways import Way
 log = structlog.get_logger()
 
 MAX_UNCOUNTED = 10_000
+SLOW_NS = 30_000_000_000  # a peer that has read nothing for so long is better off logging on again
 LOGON_FIELD = b"\x0135=A\x01"
 SECRET_FIELDS = (b"\x01554=", b"\x01925=")
 # Their fields are the venues', and they come by the thousand: not searched for passwords.
@@ -66,6 +67,7 @@ class Connections:
         self._strangers: Strangers[Link] = Strangers(logon_timeout_ns)
         self._addresses: dict[int, Addresses] = {}
         self._dialling: set[int] = set()
+        self._slow: dict[Link, int] = {}  # whose peers do not read, and since when
         self._new_passwords: dict[str, bytes] = {}  # that a peer has taken, by session
         self._stamped: list[_Stamp] = []
         self._uncounted: list[tuple[list[_Stamp], int]] = []
@@ -93,7 +95,9 @@ class Connections:
         self.tend(now_ns)
 
     def tend(self, now_ns: int) -> None:
-        """What the time brings: sessions that open or close, and strangers who have waited too long."""
+        """What the time brings: sessions that open or close, strangers who do not log on, peers who do not
+        read.
+        """
         for name, period in self.hours.turns(now_ns):
             index = self._named(name)
             request: dict[str, Any]
@@ -106,6 +110,10 @@ class Connections:
             self._engine.operator(0, request, now_ns)
         for stranger in self._strangers.overdue(now_ns):
             self._refuse(stranger, "it has not logged on in time")
+        for link, since_ns in list(self._slow.items()):
+            if since_ns + SLOW_NS <= now_ns:
+                del self._slow[link]
+                link.abort(f"slow peer: it has not read what waits for it in {SLOW_NS // 10**9} s")
 
     # What happens on links.
 
@@ -124,6 +132,7 @@ class Connections:
 
     def down(self, link: Link, reason: str) -> None:
         index = self._index.pop(link, None)
+        self._slow.pop(link, None)
         if index is None:
             self._strangers.gone(link)
             if link.dialled:
@@ -138,8 +147,14 @@ class Connections:
 
     def blocked(self, link: Link, blocked: bool) -> None:
         index = self._index.get(link)
-        if index is not None:
-            self._engine.writable(index, not blocked, self._now_ns())
+        if index is None:
+            return
+        now_ns = self._now_ns()
+        self._engine.writable(index, not blocked, now_ns)
+        if blocked:
+            self._slow[link] = now_ns
+        else:
+            self._slow.pop(link, None)
 
     def drain(self, link: Link) -> None:
         """Gives the engine every whole message that has come on the link."""
@@ -307,9 +322,10 @@ class Connections:
     # Dialling.
 
     def deadline_ns(self) -> int | None:
-        """When the next dial is due, a session opens or closes, or a stranger's time is up."""
+        """When the next dial is due, a session opens or closes, or somebody's patience is at its end."""
         dues = [to.due_ns for index, to in self._addresses.items() if self._may_dial(index)]
         dues += [self.hours.deadline_ns(), self._strangers.deadline_ns()]
+        dues += [since_ns + SLOW_NS for since_ns in self._slow.values()]
         return min((due for due in dues if due is not None), default=None)
 
     def due(self, now_ns: int) -> list[int]:

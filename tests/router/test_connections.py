@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import time
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import trustme
 
 from router.addresses import Backoff
-from router.connections import Connections
+from router.connections import SLOW_NS, Connections
 from router.credentials import Credential
 from router.fix import events, secrets
 from router.fix.codec import Encoder, Framer, parse
@@ -19,9 +21,10 @@ from router.fix.session import Session, SessionConfig
 from router.fix.states import State
 from router.fix.versions import FIX50SP2
 from router.link import Link, Listener
-from router.peers import Address
+from router.peers import Address, Tls
 from router.schedule import Schedule
 from router.strangers import FAILURES_A_MINUTE, MAX_STRANGERS, MINUTE_NS, TOLD_A_MINUTE
+from router.tls import client
 from router.ways import Way
 from tests.router.rig import SECOND, Rig, _config
 from tests.router.test_schedule import at
@@ -74,6 +77,7 @@ class Shell:
         self.open = True
         self.hang_up_at_once = False
         self.dialled: list[int] = []
+        self.asked: dict[int, tuple[Any, str]] = {}
         self.wires: dict[int, Wire] = {}
         self.connections = Connections(
             self.rig.engine, self, lambda: self.rig.now, self.on_heard, PATIENCE_NS
@@ -110,6 +114,7 @@ class Shell:
     ) -> Link:
         index = port - 9000
         self.dialled.append(index)
+        self.asked[index] = (tls, server_name)
         if not self.open:
             raise ConnectionRefusedError(111, "refused")
         link = factory()
@@ -612,3 +617,35 @@ async def test_a_new_password_that_the_venue_has_taken_is_the_password_from_then
     assert logged.count("password changed") == 1
     assert "s3cret" not in logged
     assert new not in journal_of(shell)
+
+
+async def test_a_peer_that_does_not_read_is_cut_off_in_the_end_and_one_that_does_is_not() -> None:
+    shell = Shell()
+    await shell.dial_due()
+    for index in (OE1, MD1):
+        shell.wires[index].link.pause_writing()
+    since_ns = shell.rig.now
+    shell.rig.now += SECOND
+    shell.wires[MD1].link.resume_writing()
+    assert shell.connections.deadline_ns() == since_ns + SLOW_NS
+    shell.rig.now = since_ns + SLOW_NS
+    shell.connections.tend(shell.rig.now)
+    assert (shell.wires[OE1].ended, shell.wires[MD1].ended) == ("abort", "")
+    await asyncio.sleep(0)
+    assert not shell.rig.core.ports[OE1].up
+
+
+async def test_a_venue_with_tls_is_dialled_with_its_name_and_its_certificate_looked_at(
+    tmp_path: Path,
+) -> None:
+    ca = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(ca)
+    tls = client("v", Tls(ca=ca, server_name="venue.test", pins=("0" * 64,)))
+    way = Way(addresses=(Address(host="127.0.0.1", port=9000),), tls=tls)
+    shell = Shell({VENUE: way})
+    await shell.dial_due()
+    assert shell.asked[OE1] == (tls.context, "venue.test")
+    assert shell.asked[MD1] == (None, "")
+    assert shell.wires[OE1].ended == "abort", "it shows no certificate, and so none that is pinned"
+    assert shell.wires[OE1].got == b""
+    assert not shell.rig.core.ports[OE1].up

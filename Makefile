@@ -18,7 +18,7 @@ INSTALLED := $(VENV)/.installed
 KERNELS   := $(VENV)/.kernels
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint demo demo-kill demo-crash soak bench peers interop policies lock clean
+.PHONY: help setup test lint demo demo-kill demo-crash soak bench load peers interop policies lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ demo-crash: $(KERNELS)  ## the same with kill -9 of the router half-way, then re
 
 soak: $(KERNELS)  ## the whole-system simulation over many seeds (SEEDS=200)
 	SLUICE_SIM_SEEDS=$(or $(SEEDS),200) $(BIN)/pytest -n $(JOBS) tests/simulation
+
+load: $(KERNELS)  ## fixsim under 200 sessions and 20,000 requests a second, for a minute
+	$(BIN)/fixsim load
 
 peers: build/peers/.installed  ## the engines that bench runs beside ours, in build/peers
 

@@ -28,6 +28,7 @@ from fixsim.demo.cli import demo as demo_command
 from fixsim.desk import Block
 from fixsim.faults import Script, load_script
 from fixsim.flow.cli import flow_app
+from fixsim.load.cli import load as load_command
 from fixsim.lockstep import LockstepError
 from fixsim.realism.cli import realism as realism_command
 from fixsim.settings import (
@@ -215,6 +216,7 @@ def _seconds(option: str, value: float) -> int:
 app.command("acceptor")(acceptor_command)
 app.command("demo")(demo_command)
 app.command("bench")(bench_command)
+app.command("load")(load_command)
 app.add_typer(flow_app, name="flow")
 app.add_typer(admin_app, name="admin")
 app.command("faults")(faults_command)

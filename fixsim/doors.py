@@ -37,7 +37,6 @@ from router.fix.versions import VERSIONS, Version
 Passwords = Mapping[tuple[str, str], bytes]
 """By venue and client."""
 RESENT = frozenset({b"8", b"9", b"r", b"j", b"Y"})
-MAX_RESEND_STORE = 1_000_000
 MASS: dict[bytes, Any] = {
     tags.ORDER_MASS_STATUS_REQUEST: OrderMassStatusRequest,
     tags.ORDER_MASS_CANCEL_REQUEST: OrderMassCancelRequest,
@@ -131,7 +130,7 @@ def config(settings: Settings, venue: Venue, client: Client) -> SessionConfig:
         heart_bt_int_s=settings.session.heart_bt_int_s,
         sending_time_tolerance_ns=settings.session.sending_time_tolerance_ns,
         resend=RESENT,
-        max_resend_store=MAX_RESEND_STORE,
+        max_resend_store=settings.session.max_resend_messages,
         requires_password=client.password_file is not None,
         timestamp_digits=DIGITS[client.timestamp],
         send_next_expected=client.next_expected,

@@ -216,6 +216,8 @@ class Session(_Frozen):
     sending_time_tolerance_ns: Annotated[int, Field(gt=0)]
     max_message_bytes: Annotated[int, Field(ge=4096, le=64 << 20)]
     max_output_bytes: Annotated[int, Field(ge=4 << 20, le=1 << 30)]
+    max_resend_messages: Annotated[int, Field(ge=0, le=10_000_000)] = 1_000_000
+    """Of each client, what it may ask for again; older reports are gap filled."""
 
 
 class Desk(_Frozen):

@@ -29,7 +29,6 @@ INDENT: Final = 4
 
 _ARROWS: Final = {IN: ("<- ", "bold cyan"), OUT: ("-> ", "bold yellow")}
 _BY_BEGIN_STRING: Final = {version.begin_string.encode(): version for version in VERSIONS.values()}
-_COLUMN: Final = 13  # characters of a latency
 _MS_NS: Final = 1_000_000
 
 # Whoever asks by one of these fields is answered by the first message of the other side that has it.
@@ -45,6 +44,7 @@ _ANSWERED: Final = 0
 class Filter:
     """Which messages are shown; what is empty leaves the choice open. `until_ns` itself is not included.
 
+    `sessions`: their names, or parts of them.
     `tags`: a message has each of these fields, with that value where one is given.
     """
 
@@ -62,9 +62,8 @@ class Filter:
 
     def covers(self, record: Record, session: str) -> bool:
         """Whether a record is of a session and of the time asked for."""
-        return (not self.sessions or session in self.sessions) and (
-            self.since_ns <= record.time_ns < self.until_ns
-        )
+        named = not self.sessions or any(part in session for part in self.sessions)
+        return named and self.since_ns <= record.time_ns < self.until_ns
 
     def takes(self, message: Message, direction: str) -> bool:
         if self.direction not in ("", direction) or (self.types and message.msg_type not in self.types):
@@ -131,10 +130,10 @@ class FixLog:
         if not covered or not self.only.takes(message, direction):
             return
         known = load(_BY_BEGIN_STRING.get(message.get(tags.BEGIN_STRING) or b"", FIX44))
-        text = _when(record)
+        headline = _headline(record, name, message, known, direction)
         if self._latency:
-            text.append(_columns(record, message, direction, took_ns), "magenta")
-        yield Line(0, _headline(text, record, name, message, known, direction))
+            headline.append(_latencies(record, message, direction, took_ns), "magenta")
+        yield Line(0, headline)
         if self._raw:
             yield Line(INDENT, Text(piped(message)))
         else:
@@ -171,21 +170,20 @@ def _when(record: Record) -> Text:
     return Text.assemble((utc(record.time_ns), "dim"), " ")
 
 
-def _columns(record: Record, message: Message, direction: str, took_ns: int | None) -> str:
+def _latencies(record: Record, message: Message, direction: str, took_ns: int | None) -> str:
     """From SendingTime(52) to the journal, of what came in; and since the request that this answers."""
-    sent_ns = message.sending_time_ns
-    transit = _ms(record.time_ns - sent_ns) if direction == IN and sent_ns > NO_TIME else ""
-    answer = "" if took_ns is None else _ms(took_ns)
-    return f"transit {transit:>{_COLUMN}}  answer {answer:>{_COLUMN}}  "
+    text = ""
+    if direction == IN and message.sending_time_ns > NO_TIME:
+        text += f"  transit {_ms(record.time_ns - message.sending_time_ns)}"
+    return text if took_ns is None else f"{text}  answer {_ms(took_ns)}"
 
 
 def _ms(time_ns: int) -> str:
     return f"{time_ns / _MS_NS:,.3f} ms"
 
 
-def _headline(
-    text: Text, record: Record, name: str, message: Message, known: Dictionary, direction: str
-) -> Text:
+def _headline(record: Record, name: str, message: Message, known: Dictionary, direction: str) -> Text:
+    text = _when(record)
     text.append(*_ARROWS[direction]).append(name, "bold").append("  ")
     kind = printable(message.msg_type)
     text.append(f"{known.message_name(message.msg_type) or 'MsgType'}({kind})", "bold green")

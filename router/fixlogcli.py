@@ -32,7 +32,10 @@ JournalOption = Annotated[
     Path | None, typer.Option("--journal", "-j", metavar="FILE", help="A journal; then no settings are read.")
 ]
 SessionOption = Annotated[
-    list[str] | None, typer.Option("--session", metavar="NAME", help="One session; may be given again.")
+    list[str] | None,
+    typer.Option(
+        "--session", metavar="NAME", help="One session, by its name or a part of it; may be given again."
+    ),
 ]
 TypeOption = Annotated[
     str, typer.Option("--type", "-t", metavar="D,8,...", help="Only these MsgTypes, or names of messages.")
@@ -138,7 +141,7 @@ def _print(console: Console, line: Line) -> None:
 
 
 def _refuse_unknown(wanted: frozenset[str], known: list[str]) -> None:
-    unknown = sorted(wanted - set(known))
+    unknown = sorted(part for part in wanted if not any(part in name for name in known))
     if unknown:
         listed = ", ".join(known) or "none"
         raise SettingsError(f"--session {unknown[0]}: the journal has no such session; it has {listed}")

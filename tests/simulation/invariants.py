@@ -248,20 +248,22 @@ class Watch:
         traded: dict[str, int] = defaultdict(int)
         seen: set[str] = set()
         for report in self.world.desk.reports:
-            name = report.orig_cl_ord_id or report.cl_ord_id
+            name = report.order_id
             assert report.exec_id not in seen, f"the desk was told {report.exec_id} twice"
             seen.add(report.exec_id)
             last[name] = report
             if report.exec_type is ExecType.TRADE:
                 traded[name] += report.last_qty_lots
         for work in core.parents.values():
-            name = work.parent.cl_ord_id
+            name = work.parent.parent_id
             assert traded[name] == work.filled_lots, name
             assert last[name].cum_lots == work.filled_lots, name
             if work.is_ended:
                 assert last[name].leaves_lots == 0
                 done = (OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.EXPIRED)
                 assert last[name].ord_status in done, last[name]
+            else:
+                assert last[name].cum_lots + last[name].leaves_lots == work.parent.qty_lots
 
     def replays(self) -> None:
         """[12] The journal, lived again, is the state that we have; and its chain holds [14, in part]."""
@@ -279,7 +281,8 @@ def picture(engine: Engine) -> list[object]:
     return [
         engine.view("status"), engine.view("parents"), engine.view("orders"),
         [(w.parent, w.state, w.filled_lots, w.notional, w.fees_nanos, w.arrival_px, w.decision, w.deciding,
-          w.fallback_decisions, w.policy_failures, w.policy_off, w.cancel_cl_ord_id)
+          w.fallback_decisions, w.policy_failures, w.policy_off, w.cancel_cl_ord_id, w.former_ids,
+          w.replacement, w.is_suspended, w.fills)
          for w in core.parents.values()],
         [(c.order, c.state, c.leaves, c.cum_lots, c.notional, c.fees_nanos, c.cancel_ids, c.provisional_lots,
           c.order_id) for c in core.orders._children.values()],

@@ -276,12 +276,12 @@ class PassedByTheWriter:
     def seek(self, offset: int) -> None:
         self._offset = offset
 
-    def read(self) -> bytes:
+    def read(self, size: int) -> bytes:
         content = bytearray(self._content)
         if self._stale:
             self._stale -= 1
             content[40:44] = b"\0\0\0\0"
-        return bytes(content[self._offset :])
+        return bytes(content[self._offset :][:size])
 
     def close(self) -> None:
         pass

@@ -168,3 +168,37 @@ def test_no_more_is_busted_than_was_filled() -> None:
     ledger.fill("S1-1", 3)
     with pytest.raises(ValueError, match="bust of 4 lots of S1-1, which has filled 3"):
         ledger.bust("S1-1", 4, 0)
+
+
+def test_what_had_ended_is_reserved_again_and_forgotten_only_when_it_ends_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(exposure, "CLOSED_ORDERS_KEPT", 1)
+    book = Exposure()
+    line = book.take_in(parent(qty_lots=1000))
+    orders = [child(number, parent_id=line.parent_id, qty_lots=100) for number in range(3)]
+    for order in orders:
+        book.adopt(order, 0)
+    first = orders[0].cl_ord_id
+    book.fill(first, 40)
+    book.close(first)
+    book.reopen(first, 60)
+    assert (line.filled_lots, line.reserved_lots) == (40, 260)
+    for order in orders[1:]:
+        book.close(order.cl_ord_id)
+    assert book.knows(first)
+    book.reopen(first, 30)  # it is open: restated
+    assert line.reserved_lots == 30
+    book.close(first)
+    assert line.reserved_lots == 0
+
+
+def test_what_ended_before_a_restart_is_recalled_with_its_fills_and_can_be_busted() -> None:
+    book = Exposure()
+    line = book.take_in(parent(qty_lots=1000))
+    line.filled_lots = 50
+    order = child(1, parent_id=line.parent_id, qty_lots=100)
+    book.recall(order, 50)
+    assert (line.filled_lots, line.reserved_lots) == (50, 0)
+    book.bust(order.cl_ord_id, 50, 0)
+    assert (line.filled_lots, line.reserved_lots) == (0, 0)

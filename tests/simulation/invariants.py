@@ -46,8 +46,13 @@ class Watch:
         self.limits = ""
         self.given: set[bytes] = set()  # every ClOrdID that left, of orders and of cancels
         self.sent: set[tuple[int, int]] = set()  # (port, MsgSeqNum) that left
-        self.traded: dict[tuple[int, str], int] = {}  # fills that reached us: (venue, ExecID) -> lots
+        self.said: set[tuple[int, str, str]] = set()  # fills, busts, corrections: (venue, ExecID, ClOrdID)
+        self.traded: dict[tuple[int, str, str], list[int]] = {}  # what stands of a fill: [lots]
         self.by_order: dict[str, int] = defaultdict(int)
+        self.revised: dict[str, int] = defaultdict(int)  # busts and corrections that reached us, by order
+        self.held: dict[str, tuple[int, int]] = {}  # CumQty, and how many of these had come, a step ago
+        self.restated: set[str] = set()
+        self.counts = True  # all that ever reached us is in the journal
         self.overfilled = False
         self.bad_answers: set[tuple[int, int]] = set()
         self.sent_at: dict[str, int] = {}
@@ -84,7 +89,10 @@ class Watch:
         self.passes.clear()
         self.kill = KillSwitch()
         self.traded.clear()
+        self.said.clear()
         self.by_order.clear()
+        self.held.clear()
+        self.counts = False
         self.sent.clear()  # the numbers are given again: the peers refuse them
         self._read_journal(quietly=True)
         self._outs.clear()
@@ -154,18 +162,33 @@ class Watch:
         self.sent_at[name] = record.time_ns
 
     def _report_came(self, record: Record) -> None:
-        """[4] Our own count of fills: each ExecID of a venue once."""
+        """[4] Our own count of fills: each ExecID of a venue once, less what is busted, as corrected."""
         core = self.world.engine.running
-        if core.ports[record.session].kind is not PortKind.ORDERS:
+        port = core.ports[record.session]
+        if port.kind is not PortKind.ORDERS:
             return
-        message = _message(record.raw)
-        report = ExecutionReport.parse(message, core.instruments)
-        if report.exec_type is ExecType.TRADE:
-            key = (core.ports[record.session].venue, report.exec_id)
-            child = core.orders.find(report.cl_ord_id)
-            if key not in self.traded and child is not None and key in core.orders._exec_ids:
-                self.traded[key] = report.last_qty_lots
-                self.by_order[child.cl_ord_id] += report.last_qty_lots
+        report = ExecutionReport.parse(_message(record.raw), core.instruments, port.session.config.version)
+        child = core.orders.find(report.orig_cl_ord_id or report.cl_ord_id)
+        if child is None:
+            return
+        name = child.cl_ord_id
+        key, ref = (port.venue, report.exec_id, name), (port.venue, report.exec_ref_id, name)
+        if key in self.said:
+            return
+        match report.exec_type:
+            case ExecType.TRADE:
+                self.said.add(key)
+                self.traded[key] = [report.last_qty_lots]
+                self.by_order[name] += report.last_qty_lots
+            case ExecType.TRADE_CANCEL | ExecType.TRADE_CORRECT if ref in self.traded:
+                self.said.add(key)
+                self.revised[name] += 1
+                now = 0 if report.exec_type is ExecType.TRADE_CANCEL else report.last_qty_lots
+                self.by_order[name] += now - self.traded[ref][0]
+                self.traded[ref][0] = now
+                self.traded[key] = self.traded[ref]
+            case ExecType.RESTATED:
+                self.restated.add(name)
 
     def _read_wire(self) -> None:
         """[1] What is on the wire was in the journal, byte for byte, in the same order; [8] [9]."""
@@ -200,11 +223,18 @@ class Watch:
                 assert not live, f"{name} is {work.state.value} with live children"
 
     def _check_children(self) -> None:
-        """[3] [10] Quantities add up, and no live order has lost its reservation."""
+        """[3] [10] Quantities add up, no live order has lost what it reserves; CumQty falls only by bust or
+        correct.
+        """
         core = self.world.engine.running
         orders = core.gate.exposure.orders
         for child in core.orders.live():
-            assert child.cum_lots + child.leaves == child.order.qty_lots, child
+            assert child.cum_lots + child.leaves + child.void_lots == child.order.qty_lots, child
+            revised = self.revised[child.cl_ord_id]
+            assert not child.void_lots or revised or child.cl_ord_id in self.restated, child
+            before, had = self.held.get(child.cl_ord_id, (0, 0))
+            assert child.cum_lots >= before or revised > had, f"{child} had filled {before}"
+            self.held[child.cl_ord_id] = child.cum_lots, revised
             assert child.leaves > 0
             assert orders[child.cl_ord_id].open, f"{child.cl_ord_id} is {child.state.value} and not reserved"
             assert any(state is child.state for state, _ in TRANSITIONS)
@@ -229,6 +259,7 @@ class Watch:
                 child = core.orders.find(order.cl_ord_id)
                 assert child is not None, f"{name} has {order.cl_ord_id}, we do not"
                 assert child.cum_lots == order.cum_lots, order
+                assert child.cum_lots == self.by_order[child.cl_ord_id] or not self.counts, child  # [4]
                 assert child.is_live == order.live, (order, child)
         for work in core.parents.values():
             mine = sum(
@@ -245,7 +276,7 @@ class Watch:
         """What the desk holds of each parent agrees with the parent, once nothing is owed."""
         core = self.world.engine.running
         last: dict[str, ExecutionReport] = {}
-        traded: dict[str, int] = defaultdict(int)
+        traded: dict[str, dict[str, int]] = defaultdict(dict)  # what stands: ExecID -> lots
         seen: set[str] = set()
         for report in self.world.desk.reports:
             name = report.order_id
@@ -253,10 +284,15 @@ class Watch:
             seen.add(report.exec_id)
             last[name] = report
             if report.exec_type is ExecType.TRADE:
-                traded[name] += report.last_qty_lots
+                traded[name][report.exec_id] = report.last_qty_lots
+            elif report.exec_type is ExecType.TRADE_CANCEL:
+                del traded[name][report.exec_ref_id]
+            elif report.exec_type is ExecType.TRADE_CORRECT:
+                del traded[name][report.exec_ref_id]
+                traded[name][report.exec_id] = report.last_qty_lots
         for work in core.parents.values():
             name = work.parent.parent_id
-            assert traded[name] == work.filled_lots, name
+            assert sum(traded[name].values()) == work.filled_lots, name
             assert last[name].cum_lots == work.filled_lots, name
             if work.is_ended:
                 assert last[name].leaves_lots == 0
@@ -285,7 +321,7 @@ def picture(engine: Engine) -> list[object]:
           w.replacement, w.is_suspended, w.fills)
          for w in core.parents.values()],
         [(c.order, c.state, c.leaves, c.cum_lots, c.notional, c.fees_nanos, c.cancel_ids, c.provisional_lots,
-          c.order_id) for c in core.orders._children.values()],
+          c.void_lots, c.order_id) for c in core.orders._children.values()],
         core.orders._exec_ids, sorted(core.timers._due_ns.items()), core.reports, core.inputs, core.now_ns,
         {n: (p.filled_lots, p.reserved_lots, p.closed) for n, p in gate.exposure.parents.items()},
         {n: (o.filled_lots, o.open) for n, o in gate.exposure.orders.items()},

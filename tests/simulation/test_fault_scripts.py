@@ -10,7 +10,7 @@ import pytest
 from fixsim.faults import Script
 from risk.order import Side
 from router.orders import ChildState
-from tests.simulation.chaos import Chaos, settle
+from tests.simulation.chaos import Chaos, seeds, settle
 
 Fault = dict[str, Any]
 
@@ -55,8 +55,12 @@ WEATHER: dict[str, list[Fault]] = {
     "a close": [{"do": "close", "venue": "XDRK", "from": "3s"}],
     "stale data": [{"do": "stale", "from": "4s", "for": "5s"}],
     "a crossed book": [{"do": "crossed", "from": "4s", "for": "3s", "ticks": 50}],
+    "busts": [{"do": "bust", "from": f"{n}s", "at_most": 2} for n in range(2, 20)],
+    "corrections": [{"do": "correct", "ticks": 3, "from": f"{n}s", "at_most": 2} for n in range(2, 20)],
+    "restatements": [{"do": "restate", "from": f"{n}s", "at_most": 2} for n in range(2, 20)],
     "unsolicited cancels": [{"do": "cancel", "from": f"{n}s", "share": 0.7} for n in range(2, 20)],
 }
+TAKEN_BACK = ("busts", "corrections", "restatements")
 
 
 @pytest.mark.parametrize("name", WEATHER)
@@ -70,8 +74,8 @@ def test_what_venues_do_wrong_loses_nothing(name: str) -> None:
 def test_everything_at_once(seed: int) -> None:
     each = [fault | {"share": 0.1} for name in ("late requests", "late reports", "copies", "out of order")
             for fault in WEATHER[name]]  # fmt: skip
-    rest = [fault for name in ("a halt", "an auction", "stale data", "unsolicited cancels")
-            for fault in WEATHER[name]]  # fmt: skip
+    once = ("a halt", "an auction", "stale data", "unsolicited cancels", *TAKEN_BACK)
+    rest = [fault for name in once for fault in WEATHER[name]]
     world = ran(*each, *rest, seed=seed)
     assert struck(world) > 30
     agreed(world)
@@ -109,25 +113,27 @@ def test_a_fill_that_is_never_told_stays_reserved_and_the_rest_resolves(seed: in
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"),
-    [({"do": "bust"}, "H"), ({"do": "correct", "ticks": 3}, "G"), ({"do": "restate"}, "D")],
+    ("name", "said"), [("busts", " busted "), ("corrections", " corrected "), ("restatements", " restated ")]
 )
-def test_what_a_venue_takes_back_is_told_to_a_person(fault: Fault, code: str) -> None:
-    """The router goes on by the fills that it was told; the invariants hold by its own count."""
-    at = [fault | {"from": f"{n}s", "at_most": 1} for n in range(2, 12)]
-    world = ran(*at)
+def test_what_a_venue_takes_back_is_told_to_a_person(name: str, said: str) -> None:
+    world = ran(*WEATHER[name], seed=7)
     settle(world)
-    told = [alert for alert in world.engine.running.alerts if alert.startswith(f"ExecType(150)={code} for ")]
+    told = [alert for alert in world.engine.running.alerts if said in alert]
     assert len(told) == struck(world) > 0
-    core = world.engine.running
-    for work in core.parents.values():
-        assert work.is_ended
-        assert work.filled_lots <= work.parent.qty_lots
-    for venue in world.exchange.venues.values():
-        for order in venue.orders.values():
-            child = core.orders.find(order.cl_ord_id)
-            assert child is not None
-            assert child.cum_lots == order.cum_lots + order.busted_lots
-            assert child.is_live == order.live
-    assert world.watch is not None
-    world.watch.replays()
+    agreed(world)
+
+
+@pytest.mark.parametrize("seed", seeds(3))
+def test_what_a_venue_takes_back_while_links_break_and_processes_die(seed: int) -> None:
+    world = Chaos(seed)
+    world.pass_time(0.2)
+    taken_back = [fault for name in TAKEN_BACK for fault in WEATHER[name]]
+    world.exchange.inject(Script.model_validate({"seed": seed, "fault": taken_back}), world.now_ns, "script")
+    world.ask(6 * 10**8, 25, 1002)
+    world.ask(3 * 10**8, 25, 1001, side=Side.SELL)
+    for _ in range(20):
+        world.pass_time(1.5)
+        world.fault(world.random.choice(("cut", "half-open", "die")))
+    world.pass_time(20)
+    assert struck(world) > 0
+    agreed(world)

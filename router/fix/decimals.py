@@ -6,6 +6,7 @@ ValueError, which names the value and the rule; the one exception is a timestamp
 than it has, which is cut (SendingTime in milliseconds, FIX 4.4 volume 1, UTCTimestamp).
 """
 
+from functools import lru_cache
 from typing import Final
 
 from router.fix.kernels import MAX_DIGITS
@@ -14,6 +15,7 @@ NANOS: Final = 1_000_000_000
 DAY_S: Final = 86_400
 POWERS: Final[tuple[int, ...]] = tuple(10**n for n in range(20))
 _DIGITS_OF_POWER: Final = {10**n: n for n in range(19)}
+_REMEMBERED: Final = 1 << 14  # decimals written lately: prices and quantities come again and again
 _MONTH_DAYS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -63,6 +65,7 @@ def nanos_from_wire(wire: bytes) -> int:
     return _scaled(wire, 9)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def nanos_to_wire(nanos: int) -> bytes:
     if nanos < 0:
         return b"-" + nanos_to_wire(-nanos)
@@ -85,6 +88,7 @@ def lots_from_wire(wire: bytes, lots_per_unit: int) -> int:
     return _scaled(wire, lot_digits(lots_per_unit))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def lots_to_wire(lots: int, lots_per_unit: int) -> bytes:
     return _unscaled(lots, lot_digits(lots_per_unit))
 
@@ -209,6 +213,7 @@ _WRITERS: Final = {decimals: wire_clock(decimals) for decimals in _CLOCKS}
 
 def time_to_wire(time_ns: int, decimals: int = 3) -> bytes:
     """UTCTimestamp with 0, 3, 6 or 9 decimals; finer digits are cut."""
-    if decimals not in _WRITERS:
+    writer = _WRITERS.get(decimals)
+    if writer is None:
         raise ValueError(f"a UTC timestamp has 0, 3, 6 or 9 decimals, not {decimals}")
-    return _WRITERS[decimals].write(time_ns)
+    return writer.write(time_ns)

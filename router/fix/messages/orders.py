@@ -34,6 +34,7 @@ from router.fix.messages.parties import (
     read_parties,
     request_parties,
 )
+from router.fix.messages.plain import plain_order
 from router.fix.messages.strategies import (
     USER_DEFINED,
     Strategy,
@@ -113,6 +114,11 @@ class NewOrderSingle:
 
     @classmethod
     def parse(cls, message: Message, instruments: Instruments, version: Version = FIX44) -> "NewOrderSingle":
+        plain = plain_order(message, instruments, version)
+        return cls._any_order(message, instruments, version) if plain is None else cls(*plain)
+
+    @classmethod
+    def _any_order(cls, message: Message, instruments: Instruments, version: Version) -> "NewOrderSingle":
         fields = _ORDER.read(message)
         cl_ord_id = fields.required(tags.CL_ORD_ID)
         symbol, lots_per_unit = fields.symbol(instruments)

@@ -12,7 +12,7 @@ from risk.order import OrdType, Party, Side, TimeInForce
 from router.fix import tags
 from router.fix.codec import Message
 from router.fix.decimals import lots_to_wire, nanos_to_wire, time_to_wire
-from router.fix.messages.common import common
+from router.fix.messages.common import common, common_body
 from router.fix.messages.fields import Instruments, Layout, joined
 from router.fix.messages.lenient import leniently
 from router.fix.messages.parties import EXECUTING_FIRM, Parties, capacity_fields, party_fields
@@ -97,6 +97,10 @@ class ExecutionReport(NamedTuple):
         return cls._make(leniently(message, instruments, version) if values is None else values)
 
     def body(self, lots_per_unit: int, version: Version = FIX44) -> bytes:
+        quick = common_body(self, lots_per_unit, version)
+        return self._any_body(lots_per_unit, version) if quick is None else quick
+
+    def _any_body(self, lots_per_unit: int, version: Version) -> bytes:
         traded = self.last_qty_lots != 0
         of_mass = version.mass
         reason, restated = self.ord_rej_reason, self.restatement_reason

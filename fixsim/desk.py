@@ -34,6 +34,7 @@ from router.fix.messages import (
 )
 from router.fix.session import Session
 
+REVISIONS = frozenset({ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT})
 ENDED = frozenset({OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED})
 
 
@@ -255,6 +256,8 @@ class Desk:
         )
         if self.block.cl_ord_id not in (report.cl_ord_id, report.orig_cl_ord_id):
             return
+        if report.exec_type in REVISIONS:  # nothing else lowers what is done; an old status may come again
+            self.cum_lots, self.avg_px_nanos = report.cum_lots, report.avg_px_nanos
         self.cum_lots = max(self.cum_lots, report.cum_lots)
         self.avg_px_nanos = report.avg_px_nanos or self.avg_px_nanos
         if report.ord_status in ENDED:

@@ -142,6 +142,19 @@ def test_any_other_end_is_not_complete_and_says_why(kind: ExecType, status: OrdS
     assert wire.desk.summary() == f"P1: {status.name.lower()}, 0 of 10 (because)"
 
 
+def test_a_bust_lowers_what_is_done_and_an_old_status_does_not() -> None:
+    wire = Wire()
+    wire.connect()
+    wire.tell(report(ExecType.TRADE, OrdStatus.PARTIALLY_FILLED, 4 * BTC, last=4 * BTC, exec_id="E2"))
+    wire.tell(report(ExecType.TRADE, OrdStatus.PARTIALLY_FILLED, 6 * BTC, last=2 * BTC, exec_id="E3"))
+    wire.tell(report(ExecType.ORDER_STATUS, OrdStatus.PARTIALLY_FILLED, 4 * BTC, exec_id="E4"))
+    assert wire.desk.cum_lots == 6 * BTC
+    wire.tell(report(ExecType.TRADE_CANCEL, OrdStatus.PARTIALLY_FILLED, 4 * BTC, exec_id="E5"))
+    assert wire.desk.cum_lots == 4 * BTC
+    wire.tell(report(ExecType.TRADE_CANCEL, OrdStatus.NEW, exec_id="E6"))
+    assert wire.desk.summary() == "P1: not done, 0 of 10"
+
+
 def test_a_report_that_comes_twice_counts_once() -> None:
     wire = Wire()
     wire.connect()

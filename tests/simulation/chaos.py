@@ -70,6 +70,7 @@ class Chaos(World):
         self.writes_left: int | None = None  # then the process dies
         self.watch: Watch | None = None
         self.parents = 0
+        self.replaces = 0
         self.commands = 0
         self.told: dict[int, list[dict[str, Any]]] = {}
         self.latched: list[Scope] = []
@@ -259,6 +260,8 @@ class Chaos(World):
                 self.mood, self.moody = draw.choice(MOODS), draw.choice((0.3, 1.0))
             case "cancel" if self.parents and self.desk.session.is_logged_on:
                 self.cancel_parent(f"D{draw.randrange(self.parents) + 1}")
+            case "replace" if self.desk.session.is_logged_on:
+                self._replace()
             case "parent":
                 side = draw.choice((Side.BUY, Side.SELL))
                 must = draw.random() < 0.7
@@ -266,6 +269,18 @@ class Chaos(World):
                     draw.randrange(10**5, 5 * 10**8), draw.uniform(5, 40), draw.choice((1001, 1002, 1003)),
                     side=side, must=must,
                 )  # fmt: skip
+
+    def _replace(self) -> None:
+        """The desk wants more or less of one of its parents, by a limit about the market or without."""
+        draw = self.random
+        names = [work.parent for work in self.engine.running.active_parents()]
+        if not names:
+            return
+        parent = draw.choice(names)
+        self.replaces += 1
+        lots = int(parent.qty_lots * draw.choice((0.05, 0.3, 0.7, 1.0, 1.4))) or 1
+        limit_nanos = draw.choice((None, 6_185 * SECOND, 6_190 * SECOND, 6_195 * SECOND))
+        self.replace_parent(parent.cl_ord_id, f"R{self.replaces}", lots, limit_nanos=limit_nanos)
 
     def _scope(self) -> Scope:
         core = self.engine.running

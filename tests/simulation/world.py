@@ -21,7 +21,12 @@ from router.config import EngineConfig
 from router.engine import Engine
 from router.fix import events
 from router.fix.codec import Message, parse
-from router.fix.messages import ExecutionReport, NewOrderSingle, OrderCancelRequest
+from router.fix.messages import (
+    ExecutionReport,
+    NewOrderSingle,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+)
 from router.fix.session import Session, SessionConfig
 from router.journal import JournalWriter, Reader
 from router.policy import Policy, load_all, read_policies
@@ -169,6 +174,16 @@ class World:
     def cancel_parent(self, name: str = "D1") -> None:
         request = OrderCancelRequest(f"{name}-C", name, SYMBOL, Side.BUY, self.now_ns, 1)
         self.desk_says(b"F", request.body(10**8))
+
+    def replace_parent(self, name: str, request: str, lots: int, **changes: Any) -> None:
+        """A G of the parent that is now called `name`."""
+        parent = next(w.parent for w in self.engine.running.parents.values() if w.parent.cl_ord_id == name)
+        limit_nanos = changes.pop("limit_nanos", parent.limit_nanos)
+        asked = OrderCancelReplaceRequest(
+            request, name, parent.symbol, parent.side, self.now_ns, lots,
+            OrdType.MARKET if limit_nanos is None else OrdType.LIMIT, limit_nanos, **changes,
+        )  # fmt: skip
+        self.desk_says(b"G", asked.body(10**8))
 
     def desk_says(self, msg_type: bytes, body: bytes) -> None:
         self.desk.out.append(self.desk.session.encode(msg_type, body, self.now_ns))

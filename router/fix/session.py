@@ -97,7 +97,6 @@ class Session(Restoring):
         self._garbled = 0
         self._tested = False
         self._reset_id = b""
-        self._forget_resends()
         self._last_received_ns = now_ns
         self._phase_deadline_ns = now_ns + self.config.logon_timeout_s * NANOS
         self.heart_bt_int_ns = self.config.heart_bt_int_s * NANOS
@@ -115,6 +114,7 @@ class Session(Restoring):
             self._alert(out, "the planned reset was not begun: connection lost")
         self._step(Trigger.CONNECTION_LOST)
         self._gap = None
+        self._forget_resends()
         return out
 
     def logout(self, text: str, now_ns: int) -> Events:

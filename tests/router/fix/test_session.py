@@ -1,15 +1,15 @@
 """What the scripts do not reach: our own misuse, a line that breaks, rebuilding from a journal."""
 
-from collections import deque
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from router.fix import events
 from router.fix.codec import Message, encode, parse
 from router.fix.decimals import NANOS
+from router.fix.dictionary import Validation
 from router.fix.gap import Gap
 from router.fix.session import LocalError, Session, SessionConfig, State
 from router.fix.states import TRANSITIONS, Trigger, step
@@ -18,7 +18,7 @@ from router.fix.store import GapFill, Resend, SentStore
 T0 = 1_767_571_200_000_000_000
 
 
-def pair(**bounds: int) -> tuple[Session, Session]:
+def pair(**bounds: Any) -> tuple[Session, Session]:
     kinds = frozenset({b"8"})
     return (
         Session(SessionConfig("I", "initiator", "US", "PEER", resend=kinds, **bounds)),
@@ -69,6 +69,51 @@ def test_connecting_twice_and_restoring_while_connected_are_misuse() -> None:
         session.restore_sent(logon.raw)
     with pytest.raises(LocalError, match="garbled"):
         pair()[0].restore_received(b"8=FIX.4.4\x01")
+
+
+def test_numbers_are_set_between_connections_only() -> None:
+    ours, theirs = pair()
+    log_on(ours, theirs)
+    with pytest.raises(LocalError, match="numbers cannot be set in state ACTIVE"):
+        ours.renumber(1, 1)
+    ours.encode(b"8", b"37=1\x01", T0)
+    ours.disconnected(T0)
+    with pytest.raises(LocalError, match="numbers begin at 1, not at 0 and 1"):
+        ours.renumber(0, 1)
+    ours.renumber(3, 7)
+    assert [part.seq for part in ours._store.answer(2, 2) if isinstance(part, Resend)] == [2]
+    ours.renumber(2, 7)
+    assert not len(ours._store)
+    assert (ours.next_out, ours.next_in) == (2, 7)
+
+
+def test_who_inherits_resets_what_was_to_be_reset() -> None:
+    ours, _ = pair()
+    ours.reset(T0)
+    heir, _ = pair()
+    heir.inherit(ours)
+    reset, logon = heir.connected(T0)
+    assert reset == events.SequenceReset(1, 1)
+    assert isinstance(logon, events.Send)
+    assert b"\x01141=Y\x01" in logon.raw
+
+
+def test_a_planned_reset_of_nobody_is_not_begun() -> None:
+    ours, theirs = pair()
+    log_on(ours, theirs)
+    assert len(ours.reset(T0)) == 1
+    assert ours.reset(T0) == []
+    assert ours.disconnected(T0)[-1] == events.Alert("I: the planned reset was not begun: connection lost")
+
+
+def test_a_dictionary_is_asked_before_anything_is_delivered() -> None:
+    ours, theirs = pair(validation=Validation(values=True))
+    log_on(ours, theirs)
+    [app] = ours.received(read(encode(b"FIX.4.4", b"8", 2, b"PEER", b"US", T0, b"54=1\x01")), T0)
+    assert isinstance(app, events.App)
+    _, reject = ours.received(read(encode(b"FIX.4.4", b"8", 3, b"PEER", b"US", T0, b"54=Z\x01")), T0)
+    assert isinstance(reject, events.Send)
+    assert b"\x01371=54\x01372=8\x01373=5\x01" in reject.raw
 
 
 @pytest.mark.parametrize("kind", [b"D", b"F", b"G", b"A"])
@@ -149,156 +194,46 @@ def test_what_is_held_is_bounded_by_count_and_bytes() -> None:
     assert not Gap(10, 1).hold(1, read(raw))
 
 
-class BrokenLine(RuleBasedStateMachine):
-    """Two sessions, a line that loses what is under way when it breaks, and a journal on each side.
-
-    Whatever happens, each side is told of a report of the other at most once, and in order; in the end
-    neither waits for anything, and the journals give back numbers and store.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now_ns = T0
-        self.sides = list(pair(max_gap_messages=3, max_resend_store=5))
-        self.lines: list[deque[bytes]] = [deque(), deque()]  # to side 0, to side 1
-        self.journals: list[list[tuple[str, bytes]]] = [[], []]
-        self.sent: list[list[int]] = [[], []]
-        self.got: list[list[int]] = [[], []]
-        self.up = False
-        self.closing = False
-        self.next_report = 0
-
-    def put(self, side: int, raw: bytes) -> None:
-        self.journals[side].append(("out", raw))
-        self.lines[1 - side].append(raw)
-
-    def act(self, side: int, out: list[events.Event]) -> None:
-        for event in out:
-            match event:
-                case events.Send(raw):
-                    self.put(side, raw)
-                case events.App(message):
-                    self.got[side].append(int(message.get(37) or b""))
-                case events.Disconnect(reason):
-                    raise AssertionError(reason)
-
-    @precondition(lambda self: not self.up)
-    @rule()
-    def connect(self) -> None:
-        self.up = True
-        for side in (1, 0):
-            self.act(side, self.sides[side].connected(self.now_ns))
-
-    @precondition(lambda self: self.up)
-    @rule()
-    def cut(self) -> None:
-        self.up = False
-        for side in (0, 1):
-            self.lines[side].clear()
-            self.act(side, self.sides[side].disconnected(self.now_ns))
-
-    @rule(side=st.integers(0, 1), kind=st.sampled_from([b"8", b"8", b"W"]))
-    def send(self, side: int, kind: bytes) -> None:
-        session = self.sides[side]
-        if session.is_logged_on:
-            self.next_report += 1
-            self.sent[side].append(self.next_report)
-            self.put(side, session.encode(kind, b"37=%d\x01" % self.next_report, self.now_ns))
-
-    @rule(side=st.integers(0, 1), count=st.integers(1, 6))
-    def deliver(self, side: int, count: int) -> None:
-        for _ in range(min(count, len(self.lines[side]))):
-            raw = self.lines[side].popleft()
-            self.journals[side].append(("in", raw))
-            self.act(side, self.sides[side].received(read(raw), self.now_ns))
-
-    @rule(side=st.integers(0, 1))
-    def lose(self, side: int) -> None:
-        """Not what TCP does; but the sequence numbers are there for it."""
-        session = self.sides[1 - side]
-        if self.lines[side] and session.is_logged_on and read(self.lines[side][0]).msg_type in (b"8", b"W"):
-            self.lines[side].popleft()
-
-    @rule(seconds=st.integers(1, 20))
-    def wait(self, seconds: int) -> None:
-        self.now_ns += seconds * NANOS // 10
-
-    @invariant()
-    def each_is_told_once_and_in_order(self) -> None:
-        for side in (0, 1):
-            assert self.got[side] == sorted(set(self.got[side]))
-            assert set(self.got[side]) <= set(self.sent[1 - side])
-
-    @precondition(lambda self: not self.up)
-    @rule(side=st.integers(0, 1))
-    def restart(self, side: int) -> None:
-        """The journal gives back what the lost process knew."""
-        lost = self.sides[side]
-        restored = Session(lost.config)
-        for direction, raw in self.journals[side]:
-            (restored.restore_sent if direction == "out" else restored.restore_received)(raw)
-        assert (restored.next_out, restored.next_in) == (lost.next_out, lost.next_in)
-        answers = [list(session._store.answer(1, lost.next_out)) for session in (lost, restored)]
-        assert [part[0] for part in answers[0]] == [part[0] for part in answers[1]]
-        assert [part.sent.body for part in answers[0] if isinstance(part, Resend)] == [
-            part.sent.body for part in answers[1] if isinstance(part, Resend)
-        ]
-        self.sides[side] = restored
-
-    def settle(self) -> None:
-        for _ in range(100):
-            if not self.lines[0] and not self.lines[1]:
-                return
-            for side in (0, 1):
-                self.deliver(side, 100)
-        raise AssertionError("the two never stop talking")
-
-    def teardown(self) -> None:
-        """Let it all arrive: then neither side misses anything."""
-        if not self.up:
-            self.connect()
-        self.settle()
-        for side in (0, 1, 0, 1):
-            self.act(side, self.sides[side].test_request(self.now_ns))
-            self.settle()
-        for side in (0, 1, 0, 1):  # what was resent and lost is asked for once more
-            self.now_ns += 15 * NANOS
-            self.act(side, self.sides[side].timer(self.now_ns))
-            self.settle()
-        for side in (0, 1):
-            assert self.sides[side].state is State.ACTIVE
-            assert self.sides[side].next_in == self.sides[1 - side].next_out
-        self.each_is_told_once_and_in_order()
-        self.cut()
-        self.restart(0)
-        self.restart(1)
-
-
-TestBrokenLine = BrokenLine.TestCase
-TestBrokenLine.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
-
-
 KINDS = st.sampled_from([b"0", b"1", b"2", b"3", b"4", b"5", b"A", b"8", b"D", b"ZZ"])
 WORDS = st.sampled_from(
     [b"", b"0", b"1", b"2", b"7", b"-1", b"Y", b"N", b"x", b"9" * 17, b"9" * 30, b"20260105-00:00:00"]
 )
-FIELDS = st.lists(
-    st.tuples(
-        st.sampled_from([7, 16, 34, 36, 43, 45, 49, 52, 56, 97, 98, 108, 112, 122, 123, 141, 373]), WORDS
-    )
+TAGS = (
+    7, 16, 34, 36, 43, 45, 49, 52, 56, 97, 98, 108, 112, 115, 122, 123, 141, 369, 373, 554, 789, 925, 1128,
+)  # fmt: skip
+FIELDS = st.lists(st.tuples(st.sampled_from(TAGS), WORDS))
+OPTIONS = st.fixed_dictionaries(
+    {
+        "max_gap_messages": st.just(2),
+        "max_same_resends": st.just(2),
+        "resend_burst": st.sampled_from([0, 1]),
+        "resend_chunk": st.sampled_from([0, 1]),
+        "resend_to_infinity": st.booleans(),
+        "send_next_expected": st.booleans(),
+        "send_last_processed": st.booleans(),
+        "await_logout": st.booleans(),
+        "check_comp_ids": st.booleans(),
+        "check_latency": st.booleans(),
+        "reset_on_disconnect": st.booleans(),
+        "validation": st.sampled_from([Validation.NONE, Validation.FRAMING, Validation.FULL]),
+    }
 )
 
 
 @settings(max_examples=150, deadline=None)
 @given(
+    OPTIONS,
     st.sampled_from([0, 1]),
     st.booleans(),
     st.lists(st.tuples(KINDS, st.integers(0, 9), FIELDS, st.integers(0, 40)), max_size=15),
 )
 def test_no_peer_can_make_a_session_raise(
-    side: int, logged_on: bool, peer: list[tuple[bytes, int, list[tuple[int, bytes]], int]]
+    options: dict[str, Any],
+    side: int,
+    logged_on: bool,
+    peer: list[tuple[bytes, int, list[tuple[int, bytes]], int]],
 ) -> None:
-    sessions = pair(max_gap_messages=2)
+    sessions = pair(**options)
     if logged_on:
         log_on(*sessions)
     else:

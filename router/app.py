@@ -349,7 +349,7 @@ class App:
             case "sessions":
                 return self._console.answers(self._connections.view())
             case "reload sessions":
-                return self._console.converse(self._reload(command))
+                return self._reload(command)
         return self._console.on_command(command)
 
     def _operate(self, number: int, request: dict[str, Any]) -> None:
@@ -362,16 +362,21 @@ class App:
 
         self._guarded(act)
 
-    def _reload(self, command: Command) -> dict[str, Any]:
-        """Reads the settings again; the command that adds what they add. SettingsError if they do not do."""
-        read = reload(self._settings, self._engine.running.config, self._ways)
+    async def _reload(self, command: Command) -> AsyncIterator[Answer]:
+        """Reads the settings again, off the path, and adds what they add. SettingsError if they do not do."""
+        loop, config = asyncio.get_running_loop(), self._engine.running.config
+        read = await loop.run_in_executor(None, reload, self._settings, config, self._ways)
+        if self._engine.running.config is not config:
+            raise CommandRefused("another reload came in between: ask again")
         self._ways = read.ways
-        return {
+        request = {
             "cmd": "add sessions",
             "sessions": [spec.model_dump(mode="json") for spec in read.added],
             "changed": read.changed,
             "identity": command.identity,
         }
+        async for answer in self._console.converse(request):
+            yield answer
 
     def _stop_trading(self, cmd: str, identity: str, reason: str) -> None:
         self._console.command(

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from risk.errors import SettingsError
 from router import settings as router_settings
 from router.app import BROKEN, App
 from router.clock import SteppedClock
-from router.control import Command, CommandRefused
+from router.control import Answer, Command, CommandRefused
 from router.engine import Engine
 from router.fix.codec import Framer
 from router.identity import OrderIds
@@ -44,7 +46,9 @@ class NobodyThere:
 
 class House:
     def __init__(self, folder: Path) -> None:
-        settings = router_settings.load(ETC / "router.toml")
+        etc = shutil.copytree(ETC, folder / "etc")
+        self.settings_path = etc / "router.toml"
+        settings = router_settings.load(self.settings_path)
         config, reference = engine_config(settings, {}, 1)
         self.path = folder / "router.journal"
         self.journal = JournalFile(self.path, allocate_bytes=1 << 20, reserve_bytes=1 << 16)
@@ -124,3 +128,32 @@ async def test_a_broken_invariant_stops_at_once_and_the_journal_ends_before_it(
     await house.app.step(START + 60 * 10**9)
     assert house.network.dials == dials, "nothing goes on after it"
     assert len(list(records(house.path))) == kept
+
+
+async def test_of_two_reloads_at_once_one_is_refused_and_a_session_is_added_once(house: House) -> None:
+    await house.app.step(START)
+    desks = house.settings_path
+    desk = '{ comp_id = "DESK1" }'
+    desks.write_text(desks.read_text().replace(desk, desk + ', { comp_id = "D2" }'))
+    command = Command("reload sessions", "trader")
+
+    async def asked() -> list[Answer]:
+        return [answer async for answer in house.app._on_command(command)]
+
+    both = await asyncio.gather(asked(), asked(), return_exceptions=True)
+    (done,) = (told for told in both if isinstance(told, list))
+    assert done == [{"event": "sessions reloaded", "added": ["SLUICE>D2"], "changed": []}]
+    assert any(isinstance(told, CommandRefused) for told in both)
+    assert [port.session.name for port in house.engine.running.ports].count("SLUICE>D2") == 1
+    (again,) = await asked()
+    assert again["added"] == []
+    shown = [answer async for answer in house.app._on_command(Command("sessions", "trader"))]
+    assert [body["session"] for body in shown][-2:] == ["SLUICE>DESK1", "SLUICE>D2"]
+
+
+async def test_settings_that_do_not_do_are_refused_and_nothing_changes(house: House) -> None:
+    await house.app.step(START)
+    house.settings_path.write_text("oms = 3")
+    with pytest.raises(SettingsError, match=r"router\.toml: "):
+        [_ async for _ in house.app._on_command(Command("reload sessions", "trader"))]
+    assert len(house.engine.running.config.sessions) == 6

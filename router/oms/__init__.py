@@ -68,7 +68,8 @@ class Oms:
             return
         match message.msg_type:
             case tags.NEW_ORDER_SINGLE:
-                self._new(port, NewOrderSingle.parse(message, instruments, version))
+                order = NewOrderSingle.parse(message, instruments, version)
+                self._new(port, order, perhaps_again=message.get(tags.POSS_RESEND) == b"Y")
             case tags.ORDER_CANCEL_REQUEST:
                 self._cancel(port, OrderCancelRequest.parse(message, instruments, version))
             case tags.ORDER_CANCEL_REPLACE_REQUEST:
@@ -113,8 +114,15 @@ class Oms:
 
     # What the desk asks.
 
-    def _new(self, port: Port, order: NewOrderSingle) -> None:
+    def _new(self, port: Port, order: NewOrderSingle, *, perhaps_again: bool) -> None:
+        """An order that comes again with PossResend(97) and is here already is answered by its status (FIX
+        4.4 volume 4, appendix D, E1); any other with a name that is in use is refused.
+        """
         core = self._core
+        known = self._names.find(port.index, order.cl_ord_id) if perhaps_again else None
+        if known is not None:
+            self._reports.tell(known, ExecType.ORDER_STATUS)
+            return
         parent = asked_for(order, f"{core.config.prefix}P{core.taken + 1}", port.session.name, core.now_ns)
         fault = self._unworkable(port, order)
         if fault is None:

@@ -53,6 +53,20 @@ def test_desks_may_use_the_same_names_and_never_meet() -> None:
     assert rig.refusals("DESK2")[-1].cxl_rej_reason == 1
 
 
+def test_an_order_that_may_come_again_is_answered_by_its_status_if_it_is_here() -> None:
+    rig = Desks()
+    child_of(rig, "DESK1")
+    rig.fill(rig.orders(LIT1)[0], LIT1, 5)
+    body = f"11=D1|1=ACCT1|55={SYMBOL}|54=1|60=20180713-20:47:11|38=10|40=1|"
+    rig.say(rig.desk, b"D", soh(body))
+    assert rig.reports()[-1].ord_rej_reason == 6
+    rig.say(rig.desk, b"D", soh(f"{body}97=Y|"))
+    status = rig.reports()[-1]
+    assert (status.exec_type, status.cl_ord_id, status.cum_lots) == (ExecType.ORDER_STATUS, "D1", 5)
+    rig.say(rig.desk, b"D", soh(f"97=Y|11=D2|{body[6:]}"))
+    assert rig.reports()[-1].exec_type is ExecType.REJECTED  # it is not here: judged as any other
+
+
 # Versions.
 
 

@@ -1,8 +1,8 @@
 """Parents under any order of events, against a plain account of what the desk should be told.
 
 The desk sends, cancels, replaces and asks; the venue acknowledges, fills, busts, corrects, cancels or stays
-silent; time passes; a person latches and lets go; the process dies. The account believes only what was said on
-the wires: fills less busts, and what each report claims.
+silent; time passes; a person latches and lets go; the process dies. The account believes only what was said
+on the wires: fills less busts, and what each report claims.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ class ParentsMachine(RuleBasedStateMachine):
     @rule()
     def trade_on(self) -> None:
         """The venue fills whatever comes, for a while."""
-        for draw in range(8):
+        for draw in range(5):
             self.fill(draw, 100, 0)
             self.wait(1.1)
 

@@ -152,9 +152,12 @@ class Watch:
         ports = self.world.engine.running.ports
         assert venue == self.world.engine.running.config.venues[ports[record.session].venue].name
         assert name == order.cl_ord_id
+        locate = {None: "", True: "Y", False: "N"}[order.locate_reqd]
+        parties = ";".join(f"{one.party_id},{one.source},{one.role}" for one in order.parties)
+        more = [order.order_capacity, locate, parties]
         assert rest == [
             order.symbol, order.account, str(order.side.value), order.ord_type.value, order.tif.value,
-            str(order.qty_lots), price,
+            str(order.qty_lots), price, *(more if any(more) else ()),
         ]  # fmt: skip
         # [6] No latch covers it at the moment that it leaves.
         latch = self.kill.blocks(venue, order.symbol, parent)

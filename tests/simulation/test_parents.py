@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
-from risk.order import Side
+from risk.limits import load_limits
+from risk.order import Party, Side
 from router.fix.messages import ExecType, LastLiquidity, OrdStatus
 from tests.simulation.chaos import Chaos, seeds, settle
+from tests.simulation.world import ETC
 
 
 def agrees(world: Chaos) -> None:
@@ -49,6 +54,32 @@ def test_the_desk_hears_of_every_fill_with_its_venue_and_liquidity() -> None:
     (work,) = world.engine.running.parents.values()
     assert sum(r.commission_nanos for r in fills) == work.fees_nanos
     agrees(world)
+
+
+def test_a_short_sale_is_one_all_the_way_for_whom_and_in_what_capacity() -> None:
+    limits = engine_limits()
+    limits["parent"]["short_sale_accounts"] = ["ACCT1"]
+    world = Chaos(2, limits=limits)
+    world.pass_time(0.2)
+    parties = (Party("CLIENT7", 3),)
+    world.ask(
+        10**8, 12, side=Side.SELL_SHORT, locate_reqd=False, parties=parties, order_capacity="A"
+    )  # fmt: skip
+    world.pass_time(25)
+    orders = [json.loads(line) for line in world.record if '"event":"order"' in line]
+    assert {order["side"] for order in orders if order["session"] == "SLUICE-OE"} == {5}
+    reports = world.desk.reports
+    assert {(r.side, r.parties, r.order_capacity) for r in reports} == {(Side.SELL_SHORT, parties, "A")}
+    sent = [raw for port, raw in world.wire if b"\x0135=D\x01" in raw]
+    assert sent
+    assert all(b"\x01448=CLIENT7\x01447=D\x01452=3\x01528=A\x01114=N\x01" in raw for raw in sent)
+    (work,) = world.engine.running.parents.values()
+    assert (work.state.value, work.filled_lots) == ("filled", 10**8)
+    agrees(world)
+
+
+def engine_limits() -> dict[str, Any]:
+    return load_limits(ETC / "limits.toml").model_dump(mode="json")
 
 
 def test_a_parent_that_may_expire_ends_at_its_time() -> None:

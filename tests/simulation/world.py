@@ -152,7 +152,7 @@ class World:
 
     def send_parent(
         self, lots: int, seconds: float, strategy: int, *, side: Side = Side.BUY, name: str = "D1",
-        limit_nanos: int | None = None, must: bool = True,
+        limit_nanos: int | None = None, must: bool = True, **more: Any,
     ) -> None:  # fmt: skip
         order = NewOrderSingle(
             cl_ord_id=name,
@@ -168,6 +168,7 @@ class World:
             expire_time_ns=self.now_ns + int(seconds * SECOND),
             target_strategy=strategy,
             must_complete=must,
+            **more,
         )
         self.desk_says(b"D", order.body(10**8))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.interop.engines import ENGINES, QUICKFIX, QUICKFIX_ENGINE, VERSIONS, Engine
-from tests.interop.ours import COMP_ID, VENUE, Ours
+from tests.interop.ours import COMP_ID, VENUE, Ours, said
 from tests.interop.peer import Peer
 
 NOT_BUILT = (
@@ -31,7 +31,9 @@ CASES = (
     "router-MD",
 )
 """Of the tests beside fixsim: each has a client of its own there, so that no numbers run on from another."""
-DESK_CASES = ("parent", "cancel", "replace", "refused", "restart", "gap")
+DESK_CASES = ("parent", "cancel", "replace", "refused", "mass", "terms", "restart", "gap", "next")
+COPIED = "terms"
+"""The desk whose reports another session gets too."""
 
 
 @pytest.fixture(params=ENGINES, ids=lambda engine: engine.name)
@@ -73,7 +75,16 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ours]:
 @pytest.fixture(scope="session")
 def router(exchange: Ours) -> Ours:
     """`router run` beside it, for all desks that do it no harm."""
-    exchange.start_router(everybody(DESK_CASES), exchange.at_fixsim())
+    desks = [{"comp_id": name, **said(version)} for name, version in everybody(DESK_CASES).items()]
+    copies = [
+        desk | {"comp_id": f"{desk['comp_id']}-copy", "drop_copy_of": desk["comp_id"]}
+        for desk in desks
+        if desk["comp_id"].endswith(COPIED)
+    ]
+    for desk in desks:
+        if desk["comp_id"].endswith("next") and desk.get("version") != "FIX.4.2":
+            desk["next_expected"] = True
+    exchange.start_router(desks + copies, exchange.at_fixsim())
     exchange.wait_books()
     return exchange
 
@@ -99,12 +110,14 @@ def client(engine: Engine, version: str, exchange: Ours, tmp_path: Path) -> Iter
 
 @pytest.fixture
 def desk(engine: Engine, version: str, router: Ours, tmp_path: Path) -> Iterator[Client]:
-    """Makes a desk of the router, logged on: `desk(case, **settings of its engine)`."""
+    """Makes a desk of the router, logged on: `desk(case, **settings)`; `case/copy` is its drop copy."""
     with ExitStack() as stack:
 
         def make(case: str, **extra: str) -> Peer:
-            sessions = {(comp_id(engine, version, case), COMP_ID): version}
-            peer = Peer(engine, "initiator", router.oms_port, tmp_path / case, sessions, extra)
+            own, _, copy = case.partition("/")
+            sender = comp_id(engine, version, own) + (f"-{copy}" if copy else "")
+            sessions = {(sender, COMP_ID): version}
+            peer = Peer(engine, "initiator", router.oms_port, tmp_path / sender, sessions, extra)
             stack.enter_context(peer)
             peer.logged_on()
             return peer

@@ -70,16 +70,14 @@ class Ours(Processes):
 
     # The router.
 
-    def start_router(self, desks: Mapping[str, str], venues: list[Table]) -> int:
-        """The port for desks. `desks`: versions by CompID. `venues`: tables as in etc/venues.toml."""
+    def start_router(self, desks: list[Table], venues: list[Table]) -> int:
+        """The port for desks. The tables are those of etc/router.toml and etc/venues.toml."""
         settings = read("router.toml")
         del settings["lockstep"]
         settings["daemon"]["state_dir"] = settings["journal"]["dir"] = str(self.folder / "var")
         settings["control"]["socket"] = str(self.sockets / "control.sock")
         settings["oms"]["port"] = self.oms_port
-        settings["oms"]["desks"] = [
-            {"comp_id": comp_id, **said(version)} for comp_id, version in desks.items()
-        ]
+        settings["oms"]["desks"] = desks
         settings["decision"] |= {"interval_ms": 100, "min_event_interval_ms": 50}
         settings["market_data"]["stale_ms"] = 60_000
         settings["orders"] |= {"reconnect_first_ms": 100, "reconnect_cap_ms": 500}

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.interop.conftest import Client
 from tests.interop.engines import FIXCORE, Engine
 from tests.interop.ours import VENUE, Ours
+from tests.interop.peer import Peer
 from tests.interop.wording import (
     BUY,
     CANCELED,
     FIX42,
     NEW,
+    NO_MASS,
     REJECTED,
     REPLACED,
     SELL,
@@ -93,7 +97,7 @@ def test_orders_fill_in_part_and_in_full(client: Client, version: str) -> None:
 
 def test_all_orders_are_listed_and_cancelled_at_once(client: Client, version: str) -> None:
     if version == FIX42:
-        pytest.skip("FIX 4.2 has no OrderMassCancelRequest (q) and no OrderMassStatusRequest (AF)")
+        pytest.skip(NO_MASS)
     peer = client("mass")
     for number in ("1", "2", "3"):
         peer.send("D", order(version, number, BUY, "1", FAR))
@@ -209,3 +213,24 @@ def test_a_logout_is_answered_and_the_numbers_run_on(client: Client) -> None:
     assert logons == sorted(set(logons))
     assert logons[0] == 1 < logons[-1]
     assert list(peer.rejects()) == []
+
+
+def test_an_exchange_that_was_killed_starts_anew_with_numbers_reset_by_agreement(
+    engine: Engine, version: str, tmp_path: Path
+) -> None:
+    """It is a simulator and keeps no sessions: the client's ResetSeqNumFlag(141) puts both back to 1."""
+    with Ours(tmp_path / "ours") as ours:
+        port = ours.start_fixsim({"CLIENT": version})
+        sessions = {("CLIENT", VENUE): version}
+        with Peer(engine, "initiator", port, tmp_path / "peer", sessions, {"ResetOnLogon": "Y"}) as peer:
+            peer.logged_on()
+            peer.send("D", order(version, "1", BUY, "1", FAR))
+            peer.get("8", {11: "1", 150: NEW})
+            ours.kill("fixsim")
+            peer.until("the session is down", lambda: not peer.up(VENUE))
+            ours.again("fixsim")
+            peer.logged_on()
+            assert [wire[34] for wire in peer.seen("A", {141: "Y"})] == ["1", "1"]
+            peer.send("D", order(version, "1", BUY, "1", FAR))
+            assert peer.get("8", {11: "1", 150: NEW}, nth=2)[34] == "2"
+            assert list(peer.rejects()) == []

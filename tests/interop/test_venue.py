@@ -11,7 +11,7 @@ import pytest
 
 from fixsim.demo.settings import free_ports
 from tests.interop.engines import Engine
-from tests.interop.ours import COMP_ID, Ours, at_peer
+from tests.interop.ours import COMP_ID, Ours, at_peer, said
 from tests.interop.peer import Peer, Wire
 from tests.interop.tinyvenue import FEED, ORDERS, TinyVenue
 from tests.interop.wording import BUY, CANCELED, NEW, PENDING_CANCEL, SELL, cancel, fills, parent, quantity
@@ -37,7 +37,7 @@ def floor(engine: Engine, version: str, tmp_path: Path) -> Iterator[Floor]:
     (port,) = free_ports(1)
     venue = TinyVenue(engine, version, port, tmp_path / "venue")
     with Ours(tmp_path / "ours") as ours, venue.peer:
-        desk_port = ours.start_router({DESK: version}, [at_peer(port, version)])
+        desk_port = ours.start_router([{"comp_id": DESK, **said(version)}], [at_peer(port, version)])
         desk = Peer(engine, "initiator", desk_port, tmp_path / "desk", {(DESK, COMP_ID): version})
         with desk:
             venue.peer.logged_on()

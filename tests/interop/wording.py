@@ -13,7 +13,8 @@ from tests.interop.peer import Fields, Wire
 
 BUY, SELL = "1", "2"
 NEW, CANCELED, REPLACED, PENDING_CANCEL, REJECTED, PENDING_REPLACE = "0", "4", "5", "6", "8", "E"
-FIX42 = "FIX.4.2"
+FIX42, FIX50SP2 = "FIX.4.2", "FIX.5.0SP2"
+NO_MASS = "FIX 4.2 has no OrderMassCancelRequest (q) and no OrderMassStatusRequest (AF)"
 
 
 def utc(after_s: float = 0.0) -> str:
@@ -47,10 +48,13 @@ def cancel(cl_ord_id: str, orig: str, side: str, qty: str) -> Fields:
     return [(41, orig), (11, cl_ord_id), (55, SYMBOL), (54, side), (60, utc()), (38, qty)]
 
 
-def replace(version: str, cl_ord_id: str, orig: str, side: str, qty: str, price: str) -> Fields:
+def replace(
+    version: str, cl_ord_id: str, orig: str, side: str, qty: str, price: str, *, account: str = ""
+) -> Fields:
     """OrderCancelReplaceRequest (G) of a limit order."""
+    owner = [(1, account)] if account else []
     stated = [(55, SYMBOL), (54, side), (60, utc()), (38, qty), (40, "2"), (44, price)]
-    return [(41, orig), (11, cl_ord_id), *handling(version), *stated, (59, "0")]
+    return [(41, orig), (11, cl_ord_id), *owner, *handling(version), *stated, (59, "0")]
 
 
 def status(cl_ord_id: str, side: str) -> Fields:

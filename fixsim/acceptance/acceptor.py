@@ -25,6 +25,8 @@ from router.fix.dictionary import Dictionary, load
 from router.fix.states import State
 
 MAX_STRANGERS: Final = 1_000  # connections without a Logon
+MAX_HELD: Final = 16  # messages of a connection that waits
+SUCCESSION_NS: Final = 250_000_000  # how long a second connection waits for the first one's end to be seen
 Key = tuple[bytes, bytes, bytes]
 """BeginString, our CompID, the peer's."""
 
@@ -45,6 +47,18 @@ class Line:
         return self.dictionary.group_order(msg_type)
 
 
+@dataclass(slots=True)
+class Successor:
+    """A connection whose session has another one still: what it has said, and until when it waits.
+
+    The peer may have closed that other one a moment ago, and the system not told us.
+    """
+
+    line: Line
+    said: list[Message | Garbled]
+    due_ns: int
+
+
 class Acceptor:
     """See the module."""
 
@@ -57,6 +71,7 @@ class Acceptor:
         self._conns: dict[Hashable, Line] = {}
         self._strangers: dict[Hashable, int] = {}
         """Connections without a Logon, oldest first, and when they are hung up on."""
+        self._successors: dict[Hashable, Successor] = {}
         self._patience_ns = 10**9
         for plan in plans:
             config, options = plan
@@ -74,7 +89,7 @@ class Acceptor:
 
     def accepted(self, conn: Hashable, now_ns: int) -> None:
         """A connection; it says nothing yet."""
-        if len(self._strangers) >= MAX_STRANGERS:
+        if len(self._strangers) + len(self._successors) >= MAX_STRANGERS:
             self.notes.append(f"connection refused: {MAX_STRANGERS} others have not logged on")
             self.hangups.append(conn)
             return
@@ -83,12 +98,57 @@ class Acceptor:
     def received(self, conn: Hashable, message: Message | Garbled, now_ns: int) -> None:
         """A message of a connection, in its order."""
         line = self._conns.get(conn)
+        if line is not None:
+            self._take(line, message, now_ns)
+        elif conn in self._successors:
+            successor = self._successors[conn]
+            successor.said.append(message.keep() if isinstance(message, Message) else message)
+            if len(successor.said) > MAX_HELD:
+                self._turn_away(conn, f"{successor.line.session.name} is connected already")
+        elif conn in self._strangers:
+            self._welcome(conn, message, now_ns)
+
+    def closed(self, conn: Hashable, now_ns: int) -> None:
+        """The peer has closed a connection, or it is gone."""
+        self._strangers.pop(conn, None)
+        self._successors.pop(conn, None)
+        line = self._conns.pop(conn, None)
+        if line is not None:
+            line.conn = None
+            self._act(line, line.session.disconnected(now_ns), now_ns)
+            self._succeed(line, now_ns)
+
+    def _welcome(self, conn: Hashable, message: Message | Garbled, now_ns: int) -> None:
+        """The first message decides whose connection this is; if nobody's, it is hung up on."""
+        if isinstance(message, Garbled):
+            self._turn_away(conn, f"garbled before Logon: {message.reason}")
+            return
+        if message.msg_type != tags.LOGON:
+            self._turn_away(conn, f"the first message is {message.msg_type!r}, not Logon(A)")
+            return
+        named = (tags.BEGIN_STRING, tags.TARGET_COMP_ID, tags.SENDER_COMP_ID)
+        begin, ours, theirs = (message.get(tag) or b"" for tag in named)
+        line = self._lines.get((begin, ours, theirs))
         if line is None:
-            if conn not in self._strangers:
-                return  # it was hung up on
-            line = self._welcome(conn, message, now_ns)
-            if line is None:
-                return
+            who = b" ".join((begin, ours, theirs)).decode("latin-1")
+            self._turn_away(conn, f"{who!r} is no session")
+            return
+        del self._strangers[conn]
+        if line.conn is None:
+            self._seat(conn, line, [message], now_ns)
+        else:
+            self._successors[conn] = Successor(line, [message.keep()], now_ns + SUCCESSION_NS)
+
+    def _seat(self, conn: Hashable, line: Line, said: list[Message | Garbled], now_ns: int) -> None:
+        line.conn = conn
+        self._conns[conn] = line
+        self._act(line, line.session.connected(now_ns), now_ns)
+        for message in said:
+            if line.conn is conn:
+                self._take(line, message, now_ns)
+
+    def _take(self, line: Line, message: Message | Garbled, now_ns: int) -> None:
+        """A message for a session."""
         if isinstance(message, Garbled):
             self._act(line, line.session.garbled(message, now_ns), now_ns)
             return
@@ -96,38 +156,18 @@ class Acceptor:
             message = self._logon(line, message)
         self._act(line, line.session.received(message, now_ns), now_ns)
 
-    def closed(self, conn: Hashable, now_ns: int) -> None:
-        """The peer has closed a connection, or it is gone."""
-        self._strangers.pop(conn, None)
-        line = self._conns.pop(conn, None)
-        if line is not None:
-            line.conn = None
-            self._act(line, line.session.disconnected(now_ns), now_ns)
-
-    def _welcome(self, conn: Hashable, message: Message | Garbled, now_ns: int) -> Line | None:
-        """The first message decides whose connection this is; None: nobody's, and it is hung up on."""
-        if isinstance(message, Garbled):
-            self._turn_away(conn, f"garbled before Logon: {message.reason}")
-            return None
-        if message.msg_type != tags.LOGON:
-            self._turn_away(conn, f"the first message is {message.msg_type!r}, not Logon(A)")
-            return None
-        named = (tags.BEGIN_STRING, tags.TARGET_COMP_ID, tags.SENDER_COMP_ID)
-        begin, ours, theirs = (message.get(tag) or b"" for tag in named)
-        line = self._lines.get((begin, ours, theirs))
-        if line is None or line.conn is not None:
-            who = b" ".join((begin, ours, theirs)).decode("latin-1")
-            self._turn_away(conn, f"{who!r} is " + ("no session" if line is None else "connected already"))
-            return None
-        del self._strangers[conn]
-        line.conn = conn
-        self._conns[conn] = line
-        self._act(line, line.session.connected(now_ns), now_ns)
-        return line
+    def _succeed(self, line: Line, now_ns: int) -> None:
+        """A session has no connection any more: the one that waits for it has its turn."""
+        for conn, successor in self._successors.items():
+            if successor.line is line and line.conn is None:
+                del self._successors[conn]
+                self._seat(conn, line, successor.said, now_ns)
+                return
 
     def _turn_away(self, conn: Hashable, why: str) -> None:
         self.notes.append(f"connection refused: {why}")
-        del self._strangers[conn]
+        self._strangers.pop(conn, None)
+        self._successors.pop(conn, None)
         self.hangups.append(conn)
 
     def _logon(self, line: Line, message: Message) -> Message:
@@ -147,12 +187,16 @@ class Acceptor:
         """When `advance` is next due."""
         due = [line.session.deadline_ns() for line in self._conns.values()]
         due.append(next(iter(self._strangers.values()), None))
+        due += [successor.due_ns for successor in self._successors.values()]
         return min((at_ns for at_ns in due if at_ns is not None), default=None)
 
     def advance(self, now_ns: int) -> None:
         """Everything that is due."""
         for conn in [conn for conn, due_ns in self._strangers.items() if due_ns <= now_ns]:
             self._turn_away(conn, "no Logon(A) came")
+        for conn, successor in list(self._successors.items()):
+            if successor.due_ns <= now_ns:
+                self._turn_away(conn, f"{successor.line.session.name} is connected already")
         for line in list(self._conns.values()):
             self._act(line, line.session.timer(now_ns), now_ns)
 
@@ -206,11 +250,13 @@ class Acceptor:
                         line.keeps_numbers = False
                         line.session.config = replace(line.session.config, reset_on_logon=True)
                 case events.Disconnect():
+                    replies.clear()
                     if line.conn is not None:
                         self.hangups.append(line.conn)
                         del self._conns[line.conn]
                         line.conn = None
                     self._act(line, line.session.disconnected(now_ns), now_ns)
+                    self._succeed(line, now_ns)
                 case events.Alert():
                     self.notes.append(event.text)
                 case _:

@@ -4,7 +4,8 @@ to speak, theirs.
 A script compares text. A Reject's Text is the phrase of its SessionRejectReason (FIX 4.4 volume 6, 373), and
 RefTagID is given where a field is at fault; a Logout after a Reject says nothing more; before a Logon nothing
 is said at all; TestReqID is TEST, and while it is not answered there is no Heartbeat. ResendRequest and
-Logout are answered whatever their MsgSeqNum, so that two sides that miss messages can always end.
+Logout are answered whatever their MsgSeqNum, so that two sides that miss messages can always end, and after
+the answer to a Logout we hang up without waiting for the peer to.
 """
 
 from typing import Final
@@ -16,13 +17,14 @@ from router.fix.config import SessionConfig
 from router.fix.fault import Fault
 from router.fix.outbound import Events, Pairs
 from router.fix.session import Session
-from router.fix.states import AWAITING
+from router.fix.states import AWAITING, State
 
 _OF_THE_MESSAGE: Final = frozenset(
     {reasons.COMP_ID_PROBLEM, reasons.SENDING_TIME_PROBLEM, reasons.INVALID_MSG_TYPE}
 )
 _WRONG_BEGIN_STRING: Final = "Incorrect BeginString"
 _TEST: Final = b"TEST"
+_TAG_ZERO: Final = b"\x010="  # a field numbered 0, which RefTagID can name
 
 
 class ScriptSession(Session):
@@ -35,6 +37,7 @@ class ScriptSession(Session):
         self._explain = explain
         self._refuses_aloud = refuses_aloud
         self._silent = False
+        self._tag_zero = False
 
     def _received(self, out: Events, message: Message, now_ns: int) -> None:
         kind = message.msg_type
@@ -49,6 +52,11 @@ class ScriptSession(Session):
             return
         super()._received(out, message, now_ns)
 
+    def _peer_logout(self, out: Events, message: Message, now_ns: int) -> None:
+        super()._peer_logout(out, message, now_ns)
+        if self.state is State.LOGOUT_RECEIVED:
+            self._close(out, "logged out")
+
     def _faultless(self, message: Message, now_ns: int) -> bool:
         return self._header.fault(message, now_ns) is None and self._content_fault(message) is None
 
@@ -58,7 +66,9 @@ class ScriptSession(Session):
             ref_tag = 0 if of_message else fault.ref_tag
             fault = Fault(fault.reason, ref_tag, reasons.REASONS.get(fault.reason, fault.text), fault.fatal)
         self._silent = fault.fatal
+        self._tag_zero = fault.reason == reasons.INVALID_TAG_NUMBER and _TAG_ZERO in message.raw
         super()._reject(out, message, fault, now_ns)
+        self._tag_zero = False
 
     def _say_goodbye(
         self, out: Events, text: str, now_ns: int, message: Message | None = None, waits: bool = False
@@ -76,6 +86,8 @@ class ScriptSession(Session):
             return
         if msg_type == tags.LOGOUT and self._silent and not self._explain:
             pairs = [pair for pair in pairs if pair[0] != tags.TEXT]
+        elif msg_type == tags.REJECT and self._tag_zero and tags.REF_TAG_ID not in dict(pairs):
+            pairs = [*pairs, (tags.REF_TAG_ID, 0)]
         super()._send(out, msg_type, pairs, now_ns)
 
     def _test_req_id(self) -> bytes:

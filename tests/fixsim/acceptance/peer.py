@@ -48,10 +48,15 @@ class Peer:
         return self.heard()
 
     def say(
-        self, msg_type: str, seq: int, body: str = "", sender: str = "", target: str = "ISLD"
+        self,
+        msg_type: str,
+        seq: int,
+        body: str = "",
+        sender: str = "",
+        sent_ns: int | None = None,
     ) -> list[str]:
-        time = time_to_wire(self.now_ns).decode()
-        head = f"35={msg_type}|34={seq}|49={sender or self.comp_id}|52={time}|56={target}|"
+        time = time_to_wire(self.now_ns if sent_ns is None else sent_ns).decode()
+        head = f"35={msg_type}|34={seq}|49={sender or self.comp_id}|52={time}|56=ISLD|"
         return self.raw(framed(head + (body + "|" if body else ""), self.version.begin_string))
 
     def logon(self, seq: int = 1, more: str = "", beat: int = 30) -> list[str]:

@@ -131,6 +131,8 @@ class Inbound(Logons):
 
     def _peer_logout(self, out: Events, message: Message, now_ns: int) -> None:
         text = text_of(message)
+        if self.state is State.RESETTING:
+            self._take_back_reset(out, "was crossed by a Logout")
         self._reset_due |= self.config.reset_on_logout
         if self.state is State.LOGOUT_SENT:
             self._close(out, "logged out")

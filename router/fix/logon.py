@@ -154,8 +154,7 @@ class Logons(Resends):
             self.next_in = 2
             out.append(SequenceReset(self.next_out, self.next_in))
         elif self._before_reset is not None:
-            self.next_out, self._store = self._before_reset
-            self._alert(out, "the planned reset was lost with the connection: the old numbers hold")
+            self._take_back_reset(out, "was lost with the connection")
 
     def _send_logon(
         self,
@@ -218,6 +217,14 @@ class Logons(Resends):
         self._step(Trigger.RESET_SENT)
         self._send_logon(out, self.heart_bt_int_ns // NANOS, True, 1, now_ns)
 
+    def _take_back_reset(self, out: Events, why: str) -> None:
+        """The peer has not seen our Logon with ResetSeqNumFlag(141)=Y, or has let it be."""
+        if self._before_reset is not None:
+            self.next_out, self._store = self._before_reset
+            self._before_reset = None
+            self._reset_due = self.config.role == "initiator"
+            self._alert(out, f"the planned reset {why}: the old numbers hold")
+
     def _logon_again(self, out: Events, message: Message, now_ns: int) -> None:
         """A Logon with ResetSeqNumFlag(141)=Y while logged on: the peer begins new numbers, or takes ours."""
         refusal = self._logon_fault(message)
@@ -228,24 +235,22 @@ class Logons(Resends):
             self._say_goodbye(out, refusal, now_ns, message)
             return
         self._reset_id = b""
-        if self.state is State.RESETTING:
+        if self._before_reset is not None:
             self._before_reset = None
             self._reset_due = self.config.reset_on_disconnect
             self.next_in = 2
-            self._step(Trigger.RESET_ANSWERED)
+            if self.state is State.RESETTING:
+                self._step(Trigger.RESET_ANSWERED)
             out.append(SequenceReset(self.next_out, self.next_in))
             return
+        if self.state is State.LOGOUT_SENT:
+            return  # our Logout has crossed it: the peer takes its new numbers back
         if self._gap is not None:
             self._alert(
                 out, f"messages {self.next_in} to {self._gap.high} will not come: new numbers", "critical"
             )
             self._gap = None
             self._step(Trigger.GAP_CLOSED)
-        if self.state is State.LOGOUT_SENT:
-            # Our Logout has crossed it and has the old number: only the peer's numbers are new.
-            self.next_in = 2
-            out.append(SequenceReset(self.next_out, self.next_in))
-            return
         self.heart_bt_int_ns = (message.get_int(tags.HEART_BT_INT) or 0) * NANOS
         self._reset_numbers(out)
         self.next_in = 2

@@ -33,7 +33,7 @@ class Restoring(Inbound):
             return
         is_acceptor = self.config.role == "acceptor"
         match message.msg_type:
-            case tags.LOGON if self._logon_owed or self._restored is State.RESETTING or is_acceptor:
+            case tags.LOGON if self._logon_owed or is_acceptor:
                 self._logon_owed = False
             case tags.LOGON:
                 self._restored = State.LOGON_SENT

@@ -46,8 +46,9 @@ from router.tick import Decide, Ticker
 from router.views import view
 
 # A venue has heard more from us than our journal holds: power was lost, and orders may be forgotten. (Session
-# layers word it so in their Logout; they refuse the logon until a person has set the numbers right.)
-FORGOTTEN = "logon refused: MsgSeqNum too low"
+# layers word it so in their Logout, or say in their Logon which number they expect; no logon succeeds until a
+# person has set the numbers right.)
+FORGOTTEN = ("logon refused: MsgSeqNum too low", "Logon(A) refused: NextExpectedMsgSeqNum(789)")
 
 
 class Engine:
@@ -342,7 +343,7 @@ class Engine:
                     core.hangups.append(port.index)
                 case events.Alert(text=text):
                     core.alert(text)
-                    if port.kind is PortKind.ORDERS and FORGOTTEN in text:
+                    if port.kind is PortKind.ORDERS and any(words in text for words in FORGOTTEN):
                         self._suspend_all(text)
                 case events.GapOpened(first=first, last=last):
                     core.alert(f"{port.session.name}: messages {first} to {last} are missing")

@@ -19,6 +19,7 @@ from router.fix.decimals import (
     nanos_to_wire,
     time_from_wire,
     time_to_wire,
+    wire_clock,
 )
 from router.fix.kernels import utc_ns
 
@@ -148,3 +149,18 @@ def test_the_calendar(days: int) -> None:
     date = (EPOCH + timedelta(days=days)).date()
     assert civil_from_days(days) == (date.year, date.month, date.day)
     assert days_from_civil(date.year, date.month, date.day) == days
+
+
+@given(st.lists(st.integers(0, 9_000_000_000_000_000_000), min_size=1), st.sampled_from([0, 3, 6, 9]))
+def test_a_clock_that_remembers_the_second_writes_the_same(times: list[int], decimals: int) -> None:
+    clock = wire_clock(decimals)
+    for time_ns in times:
+        second, nanos = divmod(time_ns, 10**9)
+        plain = (EPOCH + timedelta(seconds=second)).strftime("%Y%m%d-%H:%M:%S")
+        fraction = f".{nanos:09d}"[: decimals + 1] if decimals else ""
+        assert clock.write(time_ns) == (plain + fraction).encode()
+
+
+def test_a_clock_has_the_precisions_of_the_standard() -> None:
+    with pytest.raises(ValueError, match="has 0, 3, 6 or 9 decimals, not 4"):
+        wire_clock(4)

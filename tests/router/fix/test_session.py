@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from router.engine import FORGOTTEN
 from router.fix import events
 from router.fix.codec import Message, encode, parse
 from router.fix.decimals import NANOS
@@ -85,6 +86,16 @@ def test_numbers_are_set_between_connections_only() -> None:
     ours.renumber(2, 7)
     assert not len(ours._store)
     assert (ours.next_out, ours.next_in) == (2, 7)
+
+
+def test_the_engine_hears_that_a_venue_knows_more_than_we_do() -> None:
+    """In both words that a venue may use, the engine's own test for it finds them."""
+    for kind, body in ((b"5", b"58=MsgSeqNum too low\x01"), (b"A", b"98=0\x01108=30\x01789=9\x01")):
+        ours, _ = pair(send_next_expected=True)
+        ours.connected(T0)
+        told = ours.received(read(encode(b"FIX.4.4", kind, 1, b"PEER", b"US", T0, body)), T0)[0]
+        assert isinstance(told, events.Alert)
+        assert any(words in told.text for words in FORGOTTEN)
 
 
 def test_who_inherits_resets_what_was_to_be_reset() -> None:

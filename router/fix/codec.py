@@ -23,6 +23,9 @@ _FIRST_BUFFER_BYTES: Final = 1 << 16
 _FIRST_TOKENS: Final = 1024
 _GARBLED_KEPT_BYTES: Final = 512
 
+_MESSAGE: Final = kernels.MESSAGE
+_scan: Final = kernels.scan
+
 Tokens = npt.NDArray[np.int32]
 
 
@@ -136,6 +139,7 @@ class Framer:
         self.discarded_bytes = 0
         self._buf: npt.NDArray[np.uint8] = np.empty(min(_FIRST_BUFFER_BYTES, 2 * max_message_bytes), np.uint8)
         self._view = self._buf.data
+        self._room = self._buf.size
         self._tok: Tokens = np.empty((_FIRST_TOKENS, 3), np.int32)
         self._start = 0
         self._end = 0
@@ -145,13 +149,13 @@ class Framer:
     def writable(self, size: int) -> memoryview:
         """Room for at least `size` bytes . Call `next()` until it is None before asking again."""
         size = max(size, 1)
-        if self._buf.size - self._end < size:
+        if self._room - self._end < size:
             self._make_room(size)
         return self._view[self._end :]
 
     def _make_room(self, size: int) -> None:
         held = self._end - self._start
-        room = self._buf.size
+        room = self._room
         if held + size > room:
             while room < held + size:
                 room *= 2
@@ -159,6 +163,7 @@ class Framer:
             grown[:held] = self._buf[self._start : self._end]
             self._buf = grown
             self._view = grown.data
+            self._room = room
         else:
             self._buf[:held] = self._buf[self._start : self._end].copy()
         self._start = 0
@@ -171,29 +176,32 @@ class Framer:
 
     def feed(self, data: bytes) -> None:
         size = len(data)
-        self.writable(size)[:size] = data
-        self.wrote(size)
+        if self._room - self._end < size:
+            self._make_room(size)
+        end = self._end
+        self._end = upto = end + size
+        self._view[end:upto] = data
+        self.received_bytes += size
 
     def next(self) -> Message | Garbled | None:
         """The next message, the next garbled stretch, or None until more bytes come."""
         while True:
-            start = self._start
-            held = self._end - start
+            start, end = self._start, self._end
+            held = end - start
             if held < self._need or not held:
                 if not held:
                     self._start = self._end = 0
                 return None
-            outcome, length, count, seq, flags, lo, hi, sender_at, target_at, sent_ns, fault = kernels.scan(
-                self._buf, start, self._end, self._tok, self.max_message_bytes
+            tok = self._tok
+            outcome, length, count, seq, flags, lo, hi, sender_at, target_at, sent_ns, fault = _scan(
+                self._buf, start, end, tok, self.max_message_bytes
             )
-            if outcome == kernels.MESSAGE:
-                self._start = start + length
+            if outcome == _MESSAGE:
+                self._start = after = start + length
                 self._need = 0
                 self._skipping = False
-                raw = self._view[start : start + length].tobytes()
-                return Message(
-                    raw, raw[lo:hi], seq, flags, count, self._tok, sender_at, target_at, sent_ns, fault
-                )
+                raw = self._view[start:after].tobytes()
+                return Message(raw, raw[lo:hi], seq, flags, count, tok, sender_at, target_at, sent_ns, fault)
             if outcome == kernels.PARTIAL:
                 self._need = length
                 return None
@@ -264,6 +272,15 @@ def check_sum(data: bytes) -> int:
     return byte_sum(data) & 0xFF
 
 
+def _length(size: int) -> bytes:
+    """The rest of BodyLength and MsgType's tag, before so many bytes."""
+    return b"%d\x0135=" % (size + 3)
+
+
+_LENGTHS_KEPT: Final = 1024
+_LENGTHS: Final = tuple(_length(size) for size in range(_LENGTHS_KEPT))
+
+
 class Encoder:
     """Writes the messages of one session: 8, 9, 35, 49, 56, 34, 52, extra header fields, body, 10."""
 
@@ -271,7 +288,7 @@ class Encoder:
 
     def __init__(self, begin_string: bytes, sender: bytes, target: bytes, decimals: int = 3) -> None:
         """`decimals` of SendingTime(52): 0, 3, 6 or 9."""
-        self._begin = b"8=" + begin_string + b"\x019=%d\x0135="
+        self._begin = b"8=" + begin_string + b"\x019="
         self._comp_ids = b"\x0149=" + sender + b"\x0156=" + target + b"\x0134=%d\x0152="
         self._clock = wire_clock(decimals)
 
@@ -279,10 +296,12 @@ class Encoder:
         self, msg_type: bytes, seq: int, sending_time_ns: int, body: bytes, extra_header: bytes = b""
     ) -> bytes:
         """`body` and `extra_header` are fields, each closed by its delimiter."""
-        rest = b"%b%b%b\x01%b%b" % (
-            msg_type, self._comp_ids % seq, self._clock.write(sending_time_ns), extra_header, body,
-        )  # fmt: skip
-        head = (self._begin % (len(rest) + 3)) + rest
+        rest = b"".join(
+            (msg_type, self._comp_ids % seq, self._clock.write(sending_time_ns), b"\x01", extra_header, body)
+        )
+        size = len(rest)
+        length = _LENGTHS[size] if size < _LENGTHS_KEPT else _length(size)
+        head = b"".join((self._begin, length, rest))
         if len(head) <= _CHUNK:
             return head + _TRAILERS[(adler32(head) - 1) & 0xFF]
         return head + _TRAILERS[byte_sum(head) & 0xFF]

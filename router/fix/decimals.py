@@ -209,6 +209,7 @@ def wire_clock(decimals: int) -> WireClock:
 
 MILLIS: Final = tuple(b"%03d" % n for n in range(1000))
 _WRITERS: Final = {decimals: wire_clock(decimals) for decimals in _CLOCKS}
+_to_millis: Final = _WRITERS[3].write
 
 
 def time_to_wire(time_ns: int, decimals: int = 3) -> bytes:

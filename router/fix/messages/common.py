@@ -69,9 +69,10 @@ _ALWAYS: Final = 6  # fields of the first piece that every report has
 
 def common(message: Message, instruments: Instruments, version: Version) -> tuple[Any, ...] | None:
     """The values of an ExecutionReport in their order, or None for an unusual one."""
-    values = _SHAPE.read(message, instruments, version.max_tag)
-    if values is None:
+    found = _SHAPE.read(message, instruments, version.max_tag)
+    if found is None:
         return None
+    values, text = found
     (
         order_lo, order_hi, exec_lo, exec_hi, symbol_lo, symbol_hi, clord_lo, clord_hi, orig_lo, orig_hi,
         account_lo, account_hi, mkt_lo, mkt_hi, text_lo, text_hi, kind, status_at, side_at, ord_type_at,
@@ -99,7 +100,6 @@ def common(message: Message, instruments: Instruments, version: Version) -> tupl
         status = status_of(exec_type, status)
     if (exec_type is ExecType.TRADE or exec_type is ExecType.TRADE_CORRECT) and there & _TRADE != _TRADE:
         return None
-    text = message.raw.decode("latin-1")
     return (
         text[order_lo:order_hi],
         text[exec_lo:exec_hi],

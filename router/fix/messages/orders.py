@@ -184,15 +184,20 @@ def _terms(
 
 
 @lru_cache(maxsize=1024)
-def _fixed(account: str, exec_inst: str, ex_destination: str, symbol: str) -> bytes:
-    """What hardly changes from one order to the next."""
-    return joined(
+def _fixed(account: str, exec_inst: str, ex_destination: str, symbol: str, side: Side) -> bytes:
+    """What hardly changes from one order to the next: all between ClOrdID and TransactTime."""
+    fields = joined(
         account and f"1={account}",
         b"21=1",
         exec_inst and f"18={exec_inst}",
         ex_destination and f"100={ex_destination}",
         f"55={symbol}",
     )
+    return b"\x01%b54=%d\x0160=" % (fields, side)
+
+
+_KINDS: Final = {kind: b"\x0140=%b\x01" % kind.encode() for kind in OrdType}
+_UNTIL: Final = {tif: b"59=%b\x01" % tif.encode() for tif in TimeInForce}
 
 
 def order_body(
@@ -214,15 +219,18 @@ def order_body(
     """
     if "\x01" in cl_ord_id:
         raise ValueError(f"ClOrdID(11) {cl_ord_id!r} contains the field delimiter")
-    return b"11=%b\x01%b54=%d\x0160=%b\x0138=%b\x0140=%b\x01%b59=%b\x01" % (
-        cl_ord_id.encode("latin-1"),
-        _fixed(account, exec_inst, ex_destination, symbol),
-        side,
-        time_to_wire(transact_time_ns),
-        lots_to_wire(qty_lots, lots_per_unit),
-        ord_type.encode(),
-        b"44=%b\x01" % nanos_to_wire(price_nanos) if price_nanos is not None else b"",
-        tif.encode(),
+    return b"".join(
+        (
+            b"11=",
+            cl_ord_id.encode("latin-1"),
+            _fixed(account, exec_inst, ex_destination, symbol, side),
+            time_to_wire(transact_time_ns),
+            b"\x0138=",
+            lots_to_wire(qty_lots, lots_per_unit),
+            _KINDS[ord_type],
+            b"44=%b\x01" % nanos_to_wire(price_nanos) if price_nanos is not None else b"",
+            _UNTIL[tif],
+        )
     )
 
 

@@ -35,9 +35,10 @@ _TIF_OF: Final = by_char(TIMES_IN_FORCE)
 
 def plain_order(message: Message, instruments: Instruments, version: Version) -> tuple[Any, ...] | None:
     """The first values of an order that has no others; None for one that has, or is not as it should be."""
-    values = _PLAIN.read(message, instruments, version.max_tag)
-    if values is None:
+    found = _PLAIN.read(message, instruments, version.max_tag)
+    if found is None:
         return None
+    values, text = found
     (
         id_lo, id_hi, symbol_lo, symbol_hi, account_lo, account_hi, inst_lo, inst_hi, dest_lo, dest_hi,
         side_at, ord_type_at, tif_at, qty, price, transact_ns, there,
@@ -49,7 +50,6 @@ def plain_order(message: Message, instruments: Instruments, version: Version) ->
         return None
     if price <= 0 if priced else ord_type is OrdType.LIMIT:
         return None
-    text = message.raw.decode("latin-1")
     return (
         text[id_lo:id_hi],
         text[symbol_lo:symbol_hi],

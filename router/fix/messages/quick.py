@@ -16,6 +16,7 @@ from router.fix.codec import Message
 from router.fix.decimals import lot_digits
 from router.fix.kernels import BAD_TIME, MAX_DIGITS, utc_ns
 from router.fix.messages.fields import Instruments
+from router.fix.versions import VERSIONS
 
 # Kinds of fields: what is done with one, and where it goes
 _OTHER: Final = 0  # nothing here: passed over, or unusual if the version lacks it
@@ -26,6 +27,7 @@ _NANOS: Final = 4  # a decimal, in nanos
 _TIME: Final = 5
 _RARE: Final = 6  # few messages have it: unusual
 _TABLE: Final = 1024  # tags above are passed over
+_PLACES, _MAX_TAG, _NEEDED, _FIRST = 0, 1, 2, 3  # places of a plan
 _POWERS = np.array([10**n for n in range(19)], np.int64)
 _LARGEST = np.array([((1 << 62) - 1) // 10**n for n in range(19)], np.int64)
 _USER_DEFINED, _STANDARD_AGAIN = 5000, 40_000
@@ -33,28 +35,32 @@ _PLACES_OF: Final = {10**n: n for n in range(19)}
 
 
 @njit(cache=True, nogil=True)
-def read_quickly(
-    raw: Any, tok: Any, count: int, lot_places: int, max_tag: int, table: Any, needed: int, out: Any
-) -> bool:
+def read_quickly(raw: Any, tok: Any, count: int, plan: Any, out: Any) -> bool:
     """The slots of a message in `out`, and in its last place which are there, as bits. False: it is unusual.
 
-    table[tag] is kind * 256 + slot; `needed` are the bits of slots without which it is unusual.
+    plan: how many decimals a quantity is read with, the version's highest tag, the bits of the slots without
+    which a message is unusual, and for each tag kind * 256 + slot. (One array, since each argument of a call
+    costs as much as a field.)
     """
+    lot_places = plan[_PLACES]
+    max_tag = plan[_MAX_TAG]
+    needed = plan[_NEEDED]
+    size = plan.size - _FIRST
     for at in range(out.size):
         out[at] = 0
     there = np.int64(0)
     for row in range(count):
         tag = tok[row, 0]
-        if tag >= table.size:
+        if tag >= size:
             if tag > max_tag or _USER_DEFINED <= tag < _STANDARD_AGAIN:
                 return False
             continue
-        kind = table[tag] >> 8
+        kind = plan[_FIRST + tag] >> 8
         if kind == _OTHER:
             if tag > max_tag:
                 return False
             continue
-        slot = table[tag] & 255
+        slot = plan[_FIRST + tag] & 255
         if kind == _RARE or tag > max_tag or there >> slot & 1:
             return False
         there |= np.int64(1) << slot
@@ -112,7 +118,7 @@ class Shape:
     end in the message), and after them the bits of what is there.
     """
 
-    __slots__ = ("_lots", "_needed", "_out", "_places", "_symbol_at", "_table", "slot_of")
+    __slots__ = ("_lots", "_out", "_places", "_plans", "_symbol_at", "slot_of")
 
     def __init__(
         self,
@@ -126,19 +132,22 @@ class Shape:
         needed: Sequence[int],
     ) -> None:
         """`texts` must have Symbol(55); `rare` are fields that make a message unusual."""
-        self._table = np.zeros(_TABLE, np.int16)
+        plan = np.zeros(_FIRST + _TABLE, np.int64)
         self.slot_of: dict[int, int] = {}
         at = 0
         for kind, wanted in ((_TEXT, texts), (_CODE, codes), (_LOTS, lots), (_NANOS, nanos), (_TIME, times)):
             if kind == _LOTS:
                 self._lots = slice(at, at + len(lots))
             for tag in wanted:
-                self._table[tag] = kind << 8 | at
+                plan[_FIRST + tag] = kind << 8 | at
                 self.slot_of[tag] = at
                 at += 2 if kind == _TEXT else 1
         for tag in rare:
-            self._table[tag] = _RARE << 8
-        self._needed = self.bits(*needed)
+            plan[_FIRST + tag] = _RARE << 8
+        plan[_NEEDED] = self.bits(*needed)
+        self._plans = {version.max_tag: plan.copy() for version in VERSIONS.values()}
+        for max_tag, one in self._plans.items():
+            one[_MAX_TAG] = max_tag
         self._symbol_at = self.slot_of[tags.SYMBOL]
         self._out = np.zeros(at + 1, np.int64)
         self._places = 0  # the most decimals that a quantity has had; what the kernel gives is so much scaled
@@ -147,40 +156,42 @@ class Shape:
         """What the last value says when these are there."""
         return sum(1 << self.slot_of[tag] for tag in wanted)
 
-    def read(self, message: Message, instruments: Instruments, max_tag: int) -> list[int] | None:
-        """The values of a usual message, quantities in lots of its instrument; None for an unusual one."""
-        raw, places = message.raw, self._places
-        usual = read_quickly(
-            raw, message.tok, message.count, places, max_tag, self._table, self._needed, self._out
-        )
-        if not usual:
-            return self._once_more(message.get(tags.SYMBOL), message, instruments, max_tag)
-        values: list[int] = self._out.tolist()
+    def read(self, message: Message, instruments: Instruments, max_tag: int) -> tuple[list[int], str] | None:
+        """The values of a usual message, quantities in lots of its instrument, and its text; None for an
+        unusual one.
+        """
+        raw, out = message.raw, self._out
+        if not read_quickly(raw, message.tok, message.count, self._plans[max_tag], out):
+            return self._once_more(message, instruments, max_tag)
+        values: list[int] = out.tolist()
+        text = raw.decode("latin-1")
         at = self._symbol_at
-        symbol = raw[values[at] : values[at + 1]]
-        instrument = instruments.get(symbol.decode("latin-1"))
+        instrument = instruments.get(text[values[at] : values[at + 1]])
         if instrument is None:
             return None
-        digits = _PLACES_OF[instrument.lots_per_unit]
+        digits, places = _PLACES_OF[instrument.lots_per_unit], self._places
         if digits == places:
-            return values
+            return values, text
         if digits > places:
-            return self._once_more(symbol, message, instruments, max_tag)
+            return self._once_more(message, instruments, max_tag)
         per_lot = 10 ** (places - digits)
         lots = values[self._lots]
         if any(one % per_lot for one in lots):
             return None
         values[self._lots] = [one // per_lot for one in lots]
-        return values
+        return values, text
 
     def _once_more(
-        self, symbol: bytes | None, message: Message, instruments: Instruments, max_tag: int
-    ) -> list[int] | None:
+        self, message: Message, instruments: Instruments, max_tag: int
+    ) -> tuple[list[int], str] | None:
         """With more decimals, if it was for the lack of them that it was unusual."""
+        symbol = message.get(tags.SYMBOL)
         instrument = None if symbol is None else instruments.get(symbol.decode("latin-1"))
         if instrument is None or (digits := lot_digits(instrument.lots_per_unit)) <= self._places:
             return None
         self._places = digits
+        for plan in self._plans.values():
+            plan[_PLACES] = digits
         return self.read(message, instruments, max_tag)
 
 

@@ -94,7 +94,7 @@ class ExecutionReport(NamedTuple):
     @classmethod
     def parse(cls, message: Message, instruments: Instruments, version: Version = FIX44) -> "ExecutionReport":
         values = common(message, instruments, version)
-        return cls._make(leniently(message, instruments, version) if values is None else values)
+        return tuple.__new__(cls, leniently(message, instruments, version) if values is None else values)
 
     def body(self, lots_per_unit: int, version: Version = FIX44) -> bytes:
         quick = common_body(self, lots_per_unit, version)

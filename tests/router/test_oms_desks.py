@@ -6,13 +6,21 @@ from typing import Any
 
 import pytest
 
-from risk.order import Party, Side
+from risk.order import OrdType, Party, Side
 from router.actions import JOIN, NULL, encode
-from router.fix.messages import ExecType, OrderMassCancelReport, OrdStatus, StrategyParameter
+from router.fix.dictionary import Validation, load
+from router.fix.messages import (
+    ExecType,
+    ExecutionReport,
+    NewOrderSingle,
+    OrderMassCancelReport,
+    OrdStatus,
+    StrategyParameter,
+)
 from router.oms import lives
 from router.parent import ParentState
-from tests.router.desks import Desks
-from tests.router.rig import BTC, LIT1, SYMBOL
+from tests.router.desks import DESKS, Desks
+from tests.router.rig import BID, BTC, LIT1, SECOND, SYMBOL
 
 TENTH = encode(10, JOIN, 1)
 FIRM = Party("CLIENT7", 3)
@@ -128,6 +136,67 @@ def test_what_fix_42_does_not_have_is_refused_by_its_name() -> None:
         reject = rig.said("DESK2")[-1]
         assert (reject.msg_type, reject.get(372), reject.get(380)) == (b"j", msg_type, b"3")
         assert b"FIX.4.2 has no MsgType(35) " + msg_type in (reject.get(58) or b"")
+
+
+def revised(rig: Desks, order: NewOrderSingle, kind: ExecType, ref: str, cum: int, **more: Any) -> str:
+    """The venue busts or corrects the only fill of an order; the ExecID by which it says so."""
+    rig.execs += 1
+    report = ExecutionReport(
+        f"V-{order.cl_ord_id}", f"V{rig.execs}", kind, OrdStatus.NEW, SYMBOL, order.side,
+        order.qty_lots - 10, cum, 0, cl_ord_id=order.cl_ord_id, exec_ref_id=ref, **more,
+    )  # fmt: skip
+    rig.say(rig.port(LIT1), b"8", report.body(BTC))
+    return report.exec_id
+
+
+@pytest.mark.parametrize("desk", DESKS)
+def test_whatever_a_desk_is_told_is_in_its_versions_dictionary(desk: str) -> None:
+    """A life with everything in it, to the desk and to the reader of its copies."""
+    rig = Desks(short_sales=("ACCT1",))
+    may_expire = {"must_complete": False, "expire_time_ns": rig.now + 8 * SECOND}
+    rig.order(desk, "D0", lots=30 * BTC)
+    rig.order(desk, "D0", lots=2 * BTC, ord_type=OrdType.PEGGED)
+    rig.say(rig.of(desk), b"D", soh(f"11=D0|55={SYMBOL}|54=1|60=20180713-20:47:11|38=1|40=9|"))
+    rig.say(rig.of(desk), b"F", soh("11=C0|"))
+    child_of(
+        rig, desk, side=Side.SELL_SHORT, locate_reqd=True, parties=(FIRM,), order_capacity="A", **may_expire
+    )
+    order = rig.orders(LIT1)[0]
+    first = rig.fill(order, LIT1, 10)
+    again = revised(rig, order, ExecType.TRADE_CORRECT, first, 10, last_qty_lots=10, last_px_nanos=BID)
+    revised(rig, order, ExecType.TRADE_CANCEL, again, 0)
+    rig.replace(desk=desk, lots=1, request="R1")
+    rig.replace(desk=desk, lots=1, request="R2")
+    rig.canceled(order, LIT1)
+    rig.operator(1, "suspend")
+    rig.operator(2, "reinstate", who="risk-officer")
+    rig.say(rig.of(desk), b"H", soh(f"11=R1|790=S1|55={SYMBOL}|54=5|"))
+    rig.say(rig.of(desk), b"H", soh(f"11=R9|55={SYMBOL}|54=5|"))
+    rig.say(rig.of(desk), b"AF", soh("584=S1|585=7|"))
+    rig.say(rig.of(desk), b"AF", soh("584=S1|585=7|1=NOBODY|"))
+    rig.run(10)
+    rig.cancel(desk, "R1", "C1")
+    rig.order(desk, "D2", lots=BTC)
+    rig.cancel(desk, "D2", "C2")
+    rig.order(desk, "D3", lots=BTC)
+    rig.say(rig.of(desk), b"q", soh("11=K1|530=7|60=20180713-20:47:11|"))
+    rig.say(rig.of(desk), b"q", soh("11=K2|530=1|55=ETH-USD|60=20180713-20:47:11|"))
+    rig.say(rig.of(f"COPY-{desk}"), b"H", soh(f"11=R1|55={SYMBOL}|54=1|"))
+    kinds = {report.exec_type for report in rig.reports_to(desk)}
+    assert kinds == {
+        ExecType.NEW, ExecType.TRADE, ExecType.TRADE_CORRECT, ExecType.TRADE_CANCEL, ExecType.PENDING_REPLACE,
+        ExecType.REPLACED, ExecType.SUSPENDED, ExecType.RESTATED, ExecType.ORDER_STATUS, ExecType.EXPIRED,
+        ExecType.PENDING_CANCEL, ExecType.CANCELED, ExecType.REJECTED,
+    }  # fmt: skip
+    rig.say(rig.of(desk), b"D", soh("11=D0|55=ETH-USD|54=1|60=20180713-20:47:11|38=1|40=1|"))
+    for reader in (desk, f"COPY-{desk}"):
+        told = rig.said(reader)
+        assert {message.msg_type for message in told} >= (
+            {b"8", b"9", b"j"} if reader == desk else {b"8", b"j"}
+        )
+        dictionary = load(rig.version(reader))
+        for message in told:
+            assert dictionary.fault(message, Validation.FULL) is None, message.raw
 
 
 # Parameters.

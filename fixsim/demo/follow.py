@@ -247,7 +247,8 @@ class Follow:
             if child is not None and child.state == "pending cancel":
                 child.state = "new"
             return
-        if fields[150] == "F" and (venue, fields[17]) not in self._seen:
+        is_fill = fields[150] == "F" or (fields.get(20) == "0" and fields[150] in ("1", "2"))  # FIX 4.2's
+        if is_fill and (venue, fields[17]) not in self._seen:
             self._seen.add((venue, fields[17]))
             self.fills.append(
                 Fill(

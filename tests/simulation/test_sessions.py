@@ -250,3 +250,72 @@ def test_in_lock_step_a_session_closes_and_opens_by_its_hours_and_two_runs_are_t
     assert [b"\x0134=1\x01" in raw and b"\x01141=Y\x01" in raw for raw in logons] == [False, True]
     notes = [record.payload for record in kept if record.kind is Kind.NOTE]
     assert any(b"a new period begins: its numbers" in note for note in notes)
+
+
+def test_venues_of_three_versions_with_a_password_a_dictionary_a_limit_and_drop_copies(
+    tmp_path: Path,
+) -> None:
+    with Stage(tmp_path / "run", window=WINDOW) as stage:
+        etc = stage.run.router_settings.parent
+        for name in ("oe.password", "router.password"):
+            (etc / name).write_bytes(PASSWORD + b"\n")
+            (etc / name).chmod(0o600)
+        ours = (
+            'version = "FIX.5.0SP2", username = "router", password_file = "router.password", timestamp = "us"'
+        )
+        more = 'validation = "full", next_expected = true, last_processed = true, max_messages_per_s = 12'
+        copies = 'drop_copy = { sender_comp_id = "SLUICE-DC", target_comp_id = "XLIT1" }'
+        _replaced(
+            etc / "venues.toml",
+            (
+                '"SLUICE-OE", target_comp_id = "XLIT1" }',
+                f'"SLUICE-OE", target_comp_id = "XLIT1", {ours}, {more} }}\n{copies}',
+            ),
+            (
+                '"SLUICE-OE", target_comp_id = "XLIT2" }',
+                '"SLUICE-OE", target_comp_id = "XLIT2", version = "FIX.4.2" }',
+            ),
+        )
+        theirs = 'version = "FIX.5.0SP2", username = "router", password_file = "oe.password"'
+        lit1 = '{ comp_id = "SLUICE-OE", serves = "orders" },\n'
+        lit1 += '    { comp_id = "SLUICE-MD", serves = "market-data" },\n'
+        _replaced(
+            etc / "fixsim.toml",
+            (
+                lit1 + "    #",
+                lit1.replace('"orders" }', f'"orders", {theirs} }}')
+                + '    { comp_id = "SLUICE-DC", serves = "drop-copy" },\n    #',
+            ),
+            (lit1 + "]", lit1.replace('"orders" }', '"orders", version = "FIX.4.2" }') + "]"),
+        )
+        stage.begin("1", 18)
+        ended = [stage.status_of(process, START_S) for process in ("fixsim", "desk", "router")]
+        assert ended == [0, 0, 0], stage.log("router")[-2000:] + stage.log("fixsim")[-2000:]
+        assert stage.agreement().differences == ()
+        assert stage.follow.done_lots == 10**8
+    kept = list(records(stage.run.journal))
+    alerts = [r.payload for r in kept if r.kind is Kind.NOTE and b'"alert"' in r.payload]
+    assert not [text for text in alerts if b"reject" in text.lower() or b"all the same" in text], alerts
+    orders = [r for r in kept if r.kind is Kind.FIX_OUT and r.session == 0]
+    assert all(r.raw.startswith(b"8=FIXT.1.1\x01") for r in orders)
+    times = [r.time_ns for r in orders]
+    assert max(sum(first <= ns < first + 10**9 for ns in times) for first in times) <= 12
+    copied = [r.raw for r in kept if r.kind is Kind.FIX_IN and r.session == 2 and b"\x01797=Y\x01" in r.raw]
+    assert copied
+    assert PASSWORD not in stage.run.journal.read_bytes()
+    replay = Replay()
+    for record in kept:
+        replay.feed(record)
+    assert [port.kind.value for port in replay.engine.running.ports][:3] == [
+        "orders",
+        "market data",
+        "drop copy",
+    ]
+
+
+def _replaced(path: Path, *pairs: tuple[str, str]) -> None:
+    text = path.read_text()
+    for old, new in pairs:
+        assert text.count(old) == 1, (path, old, text.count(old))
+        text = text.replace(old, new)
+    path.write_text(text)

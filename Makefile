@@ -18,7 +18,7 @@ INSTALLED := $(VENV)/.installed
 KERNELS   := $(VENV)/.kernels
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint demo demo-kill demo-crash soak bench load peers interop policies lock clean
+.PHONY: help setup test lint demo demo-kill demo-crash soak fuzz bench load peers interop policies lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ soak: $(KERNELS)  ## the whole-system simulation over many seeds (SEEDS=200)
 
 load: $(KERNELS)  ## fixsim under 200 sessions and 20,000 requests a second, for a minute
 	$(BIN)/fixsim load
+
+fuzz: $(KERNELS)  ## 10 million mutated inputs to the codec, 1 million to sessions (SEED=1)
+	$(BIN)/fixsim fuzz --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
 
 peers: build/peers/.installed  ## the engines that bench runs beside ours, in build/peers
 

@@ -28,6 +28,7 @@ from fixsim.demo.cli import demo as demo_command
 from fixsim.desk import Block
 from fixsim.faults import Script, load_script
 from fixsim.flow.cli import flow_app
+from fixsim.fuzz.cli import fuzz as fuzz_command
 from fixsim.load.cli import load as load_command
 from fixsim.lockstep import LockstepError
 from fixsim.realism.cli import realism as realism_command
@@ -220,6 +221,7 @@ app.command("load")(load_command)
 app.add_typer(flow_app, name="flow")
 app.add_typer(admin_app, name="admin")
 app.command("faults")(faults_command)
+app.command("fuzz")(fuzz_command)
 app.command("realism")(realism_command)
 
 

@@ -69,16 +69,20 @@ class LitMarket:
     def undrained(self) -> bool:
         """Whether `settle` would make room."""
         state = self.market.core.state
-        return bool(state[[S.FILLS, S.NOTES, S.TOUCHED]].any())
+        return bool(state[S.FILLS] or state[S.NOTES] or state[S.TOUCHED])
 
     def settle(self, taker: int = 0, far: Far | None = None) -> None:
         """Drain what happened: it waits for `take`. Trades and changes are published.
 
         `far` is the touch as the participant's order `taker` found it: its fills say if they were better.
         """
+        if not self.undrained:
+            self._band_if_moved(False)
+            return
         notes = self.market.notes().tolist()
         drained = self.market.fills()
-        self.bounds.observe(drained)
+        changes = self.market.changes().tolist()
+        self.bounds.observe(drained, [(sign, px) for px, _, _, _, sign in changes])
         fills = drained.tolist()
         moved = False
         for number, record in enumerate(fills):
@@ -96,11 +100,14 @@ class LitMarket:
             if self.bands is not None:
                 moved |= self.bands.traded(px, auction)
         self._note(notes, len(fills))
-        for px, total, before, venue, sign in self.market.changes().tolist():
+        for px, total, before, venue, sign in changes:
             self._touch_known = False
             self.touched.add(venue)
             if px <= self.max_px:
                 self.publishers[venue].change(sign, px, before, total)
+        self._band_if_moved(moved)
+
+    def _band_if_moved(self, moved: bool) -> None:
         if self.bands is not None:
             self._band(self.bands, moved)
 
@@ -128,11 +135,21 @@ class LitMarket:
         """The consolidated touch of the venues that trade, as last settled; None: one-sided, or crossed."""
         if self._touch_known:
             return self._touch
-        venues = range(self.market.venues)
-        trading = (venue for venue in venues if self.market.phase(venue) is Phase.CONTINUOUS)
-        self._touch = consolidated(self.market.best(venue) for venue in trading)
+        self._touch = self._trading_touch()
         self._touch_known = True
         return self._touch
+
+    def _trading_touch(self) -> Far | None:
+        """Read from the market's arrays: it is asked for after every order."""
+        core = self.market.core
+        best, phases = core.books["best"], core.venues["phase"]
+        px, qty = core.levels["px"], core.levels["qty"]
+        tops: tuple[list[int], list[int]] = ([], [])
+        for book in range(2 * self.market.venues):
+            at = best[book]
+            if at >= 0 and qty[at] and phases[book // 2] == Phase.CONTINUOUS:
+                tops[book % 2].append(int(px[at]))
+        return consolidated(*tops)
 
     def set_phase(self, venue: int, phase: Phase, now_ns: int) -> None:
         """A venue's phase is another. The touch is of those that trade, so others' midpoint may move.

@@ -19,6 +19,7 @@ two looks are not seen, so the conservative bound is the lower, the oftener it i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -68,8 +69,14 @@ class Totals(NamedTuple):
     conservative: int
 
 
+Place = tuple[int, int]
+"""(sign, px)"""
+
+
 @dataclass(slots=True)
 class _Stay:
+    number: int
+    """Of all stays, in the order they began."""
     key: int
     venue: int
     sign: int
@@ -126,6 +133,9 @@ class Bounds:
     def __init__(self, market: Market) -> None:
         self._market = market
         self._live: dict[int, _Stay] = {}
+        self._at: dict[Place, dict[int, _Stay]] = {}
+        """The same by their price: what happens elsewhere is nothing to them."""
+        self._placed = 0
         self._between: dict[int, _Stay] = {}
         self._over: list[Bound] = []
 
@@ -134,7 +144,9 @@ class Bounds:
         leaves = self._market.leaves(key)
         if leaves:
             others = self._others(key, sign, px)
-            self._live[key] = _Stay(key, venue, sign, px, leaves, others, others)
+            self._placed += 1
+            stay = self._live[key] = _Stay(self._placed, key, venue, sign, px, leaves, others, others)
+            self._at.setdefault((sign, px), {})[key] = stay
 
     def replacing(self, key: int, px: int, leaves_qty: int) -> None:
         """It is replaced, and what follows from that is not observed yet; `replaced` comes after that.
@@ -158,14 +170,27 @@ class Bounds:
         """It was cancelled, by whomever."""
         stay = self._live.pop(key, None)
         if stay is not None:
+            here = self._at[stay.sign, stay.px]
+            del here[key]
+            if not here:
+                del self._at[stay.sign, stay.px]
             self._over.append(stay.bound())
 
-    def observe(self, fills: Records) -> None:
-        """Everything that Market.fills() gave, in order, each once, before anything else changes."""
+    def observe(self, fills: Records, changed: Iterable[Place]) -> None:
+        """Everything that Market.fills() gave, in order, each once, before anything else changes; and where
+        Market.changes() has found another total since the last call.
+        """
         if not self._live:
             return
         seen = [Fill(*row) for row in fills.tolist()]
-        for stay in list(self._live.values()):
+        places = {place for place in changed if place in self._at}
+        for fill in seen:
+            own = [stay for key in (fill.maker_key, fill.taker_key) if (stay := self._live.get(key))]
+            places.update((stay.sign, stay.px) for stay in own)
+            met = -fill.aggressor_sign
+            places.update(one for one in self._at if one[0] == met and met * (one[1] - fill.px) >= 0)
+        stays = [stay for place in places for stay in self._at[place].values()]
+        for stay in sorted(stays, key=lambda stay: stay.number):
             traded = sum(stay.meet(fill) for fill in seen)
             stay.look(self._others(stay.key, stay.sign, stay.px), traded)
             if stay.done_ns is not None:

@@ -18,13 +18,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from sortedcontainers import SortedList
 
-from fixsim.matching import BookFull, DuplicateOrder, Kind, MatchingError, Submitted, Touch, UnknownOrder
+from fixsim.matching import BookFull, DuplicateOrder, Kind, MatchingError, Submitted, UnknownOrder
 
 _MASK = (1 << 64) - 1
 
@@ -108,17 +108,11 @@ class _Order:
         return qty >= min(self.min_qty, self.leaves)
 
 
-def consolidated(touches: Iterable[Touch]) -> tuple[int, int] | None:
-    """The lit venues' best bid and offer; None if a side is empty, or they are crossed."""
-    bids, asks = [], []
-    for touch in touches:
-        if touch.bid_qty:
-            bids.append(touch.bid_px)
-        if touch.ask_qty:
-            asks.append(touch.ask_px)
-    if not bids or not asks or max(bids) > min(asks):
+def consolidated(bids: Sequence[int], offers: Sequence[int]) -> tuple[int, int] | None:
+    """The best of the lit venues' bids and offers; None if there are none of a side, or they are crossed."""
+    if not bids or not offers or max(bids) > min(offers):
         return None
-    return max(bids), min(asks)
+    return max(bids), min(offers)
 
 
 def midpoint(far: tuple[int, int] | None) -> int | None:

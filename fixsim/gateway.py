@@ -20,7 +20,7 @@ from collections.abc import Hashable
 
 from fixsim.doors import RESENT, Door, Passwords
 from fixsim.exchange import Exchange, Out, Request
-from fixsim.faults import Passage
+from fixsim.faults import NEVER_NS, Passage
 from fixsim.says import Refusal, Report, Says
 from fixsim.settings import Settings
 from fixsim.wire import Ends, Way, Wire
@@ -66,6 +66,8 @@ class Gateway:
         self._conns: dict[Hashable, tuple[str, Door | None]] = {}
         self.wire = Wire(exchange.sabotage, settings.session.max_output_bytes)
         self._carrying = False
+        self._look_ns = NEVER_NS
+        """No session is due before."""
 
     # -- connections ------------------------------------------------------------------------------
 
@@ -161,19 +163,30 @@ class Gateway:
 
     def deadline_ns(self) -> int | None:
         """When the exchange or a session next does something of itself."""
-        due = [door.session.deadline_ns() for door in self._doors.values()]
-        due += [self.exchange.deadline_ns(), self.wire.deadline_ns()]
-        return min((at_ns for at_ns in due if at_ns is not None), default=None)
+        due = [self.exchange.deadline_ns(), self.wire.deadline_ns()]
+        soonest_ns = min((at_ns for at_ns in due if at_ns is not None), default=NEVER_NS)
+        if self._look_ns < soonest_ns:
+            self._look()
+        soonest_ns = min(soonest_ns, self._look_ns)
+        return None if soonest_ns == NEVER_NS else soonest_ns
+
+    def _look(self) -> None:
+        """When the first session is due. What goes to and fro only puts that off, so it is asked seldom."""
+        due = (door.session.deadline_ns() for door in self._doors.values())
+        self._look_ns = min((at_ns for at_ns in due if at_ns is not None), default=NEVER_NS)
 
     def advance(self, now_ns: int) -> None:
         """Everything due up to `now_ns`."""
         self._carry(now_ns)
         for out in self.exchange.advance(now_ns):
             self._send(out, now_ns)
+        if self._look_ns > now_ns:
+            return
         for door in self._doors.values():
             due_ns = door.session.deadline_ns()
             if due_ns is not None and due_ns <= now_ns:
                 self._handle(door, door.session.timer(now_ns), now_ns)
+        self._look()
 
     def logout(self, text: str, now_ns: int) -> None:
         """Begin to log everybody out."""
@@ -183,6 +196,9 @@ class Gateway:
     # -- sessions' events -------------------------------------------------------------------------
 
     def _handle(self, door: Door, happened: list[events.Event], now_ns: int) -> None:
+        if len(happened) == 1 and isinstance(happened[0], events.App):
+            self._app(door, happened[0].message, now_ns)
+            return
         for event in happened:
             match event:
                 case events.App():
@@ -207,6 +223,9 @@ class Gateway:
                     self.alerts.append(f"{door.venue}: {event.text}")
                 case _:
                     pass
+        due_ns = door.session.deadline_ns()
+        if due_ns is not None:
+            self._look_ns = min(self._look_ns, due_ns)
 
     def _app(self, door: Door, message: Message, now_ns: int) -> None:
         """An application message, typed, goes to the exchange; what cannot be understood is answered here."""

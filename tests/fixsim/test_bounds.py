@@ -37,21 +37,25 @@ class Desk:
     ) -> None:
         self.now += 1
         self.market.submit(venue, key, sign, px, qty, kind, self.now, terms or Terms())
-        self.bounds.observe(self.market.fills())
+        self.observe()
         if kind is Kind.LIMIT and not (terms and terms.hidden):
             self.bounds.placed(key, venue, sign, px)
+
+    def observe(self) -> None:
+        fills = self.market.fills()
+        self.bounds.observe(fills, [(sign, px) for px, _, _, _, sign in self.market.changes().tolist()])
 
     def cancel(self, key: int) -> None:
         self.now += 1
         self.market.cancel(key, self.now)
-        self.bounds.observe(self.market.fills())
+        self.observe()
         self.bounds.ended(key)
 
     def replace(self, key: int, px: int, qty: int) -> None:
         self.now += 1
         self.market.replace(key, px, qty, self.now)
         self.bounds.replacing(key, px, qty)
-        self.bounds.observe(self.market.fills())
+        self.observe()
         self.bounds.replaced(key, px)
 
     def of(self, key: int) -> list[tuple[int, int, int, int]]:
@@ -145,34 +149,49 @@ def test_optimistic_is_at_least_fifo_and_fifo_at_least_conservative(
     actions: list[tuple[Any, ...]],
     shown: int,
 ) -> None:
-    """In a partial tape with any participants, icebergs among them, looked at after each act."""
+    """In a partial tape with any participants, icebergs among them, looked at after each act; and who looks
+    only where something has changed sees what one does who looks everywhere.
+    """
     _, recording = seen(levels, before, stream)
     market = PartialMarket(recording, venues, capacity=SMALL)
-    bounds = Bounds(market)
+    bounds, everywhere = both = Bounds(market), Bounds(market)
     keys = passive = 0
+
+    def observe() -> None:
+        fills = market.fills()
+        bounds.observe(fills, [(sign, px) for px, _, _, _, sign in market.changes().tolist()])
+        everywhere.observe(fills, list(everywhere._at))
+
     for now, action in enumerate([*actions, ("step", len(recording.events))]):
         match action:
             case ("submit", venue, sign, px, qty, kind):
                 keys += 1
                 display = shown if kind is Kind.LIMIT and shown < qty else 0
                 market.submit(venue % venues, -keys, sign, px, qty, kind, now, Terms(display_qty=display))
-                bounds.observe(market.fills())
-                bounds.placed(-keys, venue % venues, sign, px)
+                observe()
+                for one in both:
+                    one.placed(-keys, venue % venues, sign, px)
             case ("cancel", which) if keys:
                 market.cancel(-1 - which % keys)
-                bounds.observe(market.fills())
-                bounds.ended(-1 - which % keys)
+                observe()
+                for one in both:
+                    one.ended(-1 - which % keys)
             case ("replace", which, px, qty) if keys and market.leaves(key := -1 - which % keys):
                 market.replace(key, px, qty, now)
-                bounds.replacing(key, px, qty)
-                bounds.observe(market.fills())
-                bounds.replaced(key, px)
+                for one in both:
+                    one.replacing(key, px, qty)
+                observe()
+                for one in both:
+                    one.replaced(key, px)
             case ("step", rows):
                 for _ in range(rows):
                     market.replay_event()
                 fills = market.fills()
                 passive += int(fills["qty"][fills["maker_is_ours"]].sum())
-                bounds.observe(fills)
+                changed = [(sign, px) for px, _, _, _, sign in market.changes().tolist()]
+                bounds.observe(fills, changed)
+                everywhere.observe(fills, list(everywhere._at))
+    assert bounds.report() == everywhere.report()
     for row in bounds.report():
         assert row.qty >= row.optimistic >= row.fifo >= row.conservative >= 0
     assert bounds.totals().fifo >= passive

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from fixsim.dark import DarkBook, DarkFill, HiddenInterest, consolidated, midpoint
-from fixsim.matching import BookFull, DuplicateOrder, Kind, MatchingError, Submitted, Touch, UnknownOrder
+from fixsim.matching import BookFull, DuplicateOrder, Kind, MatchingError, Submitted, UnknownOrder
 from tests.fixsim.market import settings
 
 MID = 2001
@@ -129,14 +129,14 @@ def test_a_replaced_limit_that_reaches_the_midpoint_trades() -> None:
 
 
 def test_the_midpoint_is_of_all_lit_venues_and_exact() -> None:
-    assert midpoint(consolidated([Touch(1998, 1, 2004, 1), Touch(2000, 1, 2006, 1)])) == 2002
-    assert midpoint(consolidated([Touch(2000, 1, 0, 0), Touch(0, 0, 2002, 1)])) == 2001
-    assert midpoint(consolidated([Touch(2000, 1, 2000, 1)])) == 2000
-    assert midpoint(consolidated([Touch(2002, 1, 2004, 1), Touch(1998, 1, 2000, 1)])) is None, "crossed"
-    assert midpoint(consolidated([Touch(2000, 1, 0, 0)])) is None
-    assert midpoint(consolidated([])) is None
+    assert midpoint(consolidated([1998, 2000], [2004, 2006])) == 2002
+    assert midpoint(consolidated([2000], [2002])) == 2001
+    assert midpoint(consolidated([2000], [2000])) == 2000
+    assert midpoint(consolidated([2002, 1998], [2004, 2000])) is None, "crossed"
+    assert midpoint(consolidated([2000], [])) is None
+    assert midpoint(consolidated([], [])) is None
     with pytest.raises(ValueError, match="2000 and 2001 are not both whole ticks"):
-        midpoint(consolidated([Touch(2000, 1, 2001, 1)]))
+        midpoint(consolidated([2000], [2001]))
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ class Dictionary:
         text = msg_type.decode("latin-1")
         kinds = {tag: kind for tag, kind, types in custom if not types or text in types}
         place = place_of(self._tables, text, kinds)
-        plan, scratch = plan_of(place, self._tables, self._values, kinds)
+        plan, scratch = plan_of(place, self._tables, self._values, kinds, self.is_admin(msg_type))
         if len(self._plans) >= _MAX_PLANS:
             self._plans.clear()  # a peer that sends made-up types gains nothing
         made = _Plan(plan, scratch, self.knows(msg_type))

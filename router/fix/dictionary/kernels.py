@@ -45,7 +45,10 @@ PLACES: Final = 1
 UNITS: Final = 2
 REQUIREDS: Final = 3
 HASH: Final = 4
-SLOTS: Final = 5  # also the length of the head
+KNOWN: Final = (
+    5  # not an offset in `plan`, but in `codes`: of the bits of the tags that the message's layer has
+)
+SLOTS: Final = 6  # also the length of the head
 
 # Columns of a slot
 TAG: Final = 0
@@ -77,7 +80,7 @@ FRAME: Final = 5  # place, announced, entries, at, stamp
 MAX_DEPTH: Final = 16
 SEEN: Final = STACK + FRAME * MAX_DEPTH
 
-KNOWN_WORDS: Final = 1024  # `codes` begins with a bit for each tag below 65536 that the version has
+KNOWN_WORDS: Final = 1024  # a bit for each tag below 65536
 GOOD: Final = -1
 
 _DATA: Final = FORMS["data"]
@@ -212,7 +215,7 @@ def _stray(plan: Any, codes: Any, scratch: Any, bits: int, tag: int, row: int) -
             return GOOD
         place = plan[PLACES] + plan[elsewhere + PLACE] * PLACE_COLUMNS
         return _found(scratch, NOT_OF_THIS_MESSAGE, tag, plan[place + COUNT_TAG], row)
-    known = tag < 64 * KNOWN_WORDS and (codes[tag >> 6] >> (tag & 63)) & 1 == 1
+    known = tag < 64 * KNOWN_WORDS and (codes[plan[KNOWN] + (tag >> 6)] >> (tag & 63)) & 1 == 1
     if tag >= FIRST_USER_TAG and not known:
         return _found(scratch, INVALID_TAG_NUMBER, tag, 0, row) if bits & USER_TAGS else GOOD
     if bits & UNKNOWN_TAGS == 0:
@@ -277,11 +280,49 @@ def _depth(plan: Any, scratch: Any, top: int, tag: int) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def check(buf: Any, tok: Any, count: int, plan: Any, codes: Any, scratch: Any, bits: int) -> int:
-    """The first rule among `bits` that a message breaks, as SessionRejectReason(373), or GOOD.
+def _miscounted(buf: Any, tok: Any, count: int, plan: Any, scratch: Any) -> bool:
+    """Whether a group's number is wrong whose counting field stands before what was found.
 
-    The field, what explains it and its row are in scratch. `tok` has `count` rows (tag, start, end) in `buf`.
+    Such a number is a fault of its own, and the first one on the wire, though only its last entry shows it.
     """
+    found_row = -1
+    entries = 0
+    top = 0
+    for row in range(count + 1):
+        depth, slot = 0, -1
+        if row < count:
+            tag: Any = np.int64(tok[row, 0])
+            depth, slot = _depth(plan, scratch, top, tag)
+            if depth < 0 or plan[slot + SECTION] == ANYWHERE:
+                continue
+        while top > depth:
+            frame = STACK + FRAME * top
+            wrong = scratch[frame + 1] >= 0 and scratch[frame + 2] != scratch[frame + 1]
+            if wrong and (found_row < 0 or scratch[frame + 3] < found_row):
+                found_row = scratch[frame + 3]
+                entries = scratch[frame + 2]
+            top -= 1
+        if slot < 0:
+            break
+        frame = STACK + FRAME * top
+        if top > 0 and slot == plan[plan[PLACES] + scratch[frame] * PLACE_COLUMNS + FIRST]:
+            scratch[frame + 2] += 1
+        if plan[slot + GROUP] > 0:
+            top += 1
+            frame = STACK + FRAME * top
+            scratch[frame] = plan[slot + GROUP]
+            scratch[frame + 1] = number(buf, tok[row, 1], tok[row, 2])
+            scratch[frame + 2] = 0
+            scratch[frame + 3] = row
+    if 0 <= found_row < scratch[FOUND_ROW]:
+        _found(scratch, GROUP_COUNT_INCORRECT, tok[found_row, 0], entries, found_row)
+        return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def _walk(buf: Any, tok: Any, count: int, plan: Any, codes: Any, scratch: Any, bits: int) -> int:
+    """`check`, field by field: the number of a group is looked at where the group ends."""
     scratch[STAMP] += 1
     scratch[STACK] = 0
     scratch[STACK + 3] = 0
@@ -351,3 +392,15 @@ def check(buf: Any, tok: Any, count: int, plan: Any, codes: Any, scratch: Any, b
         if missing != 0:
             return _found(scratch, REQUIRED_TAG_MISSING, missing, 0, count - 1)
     return GOOD
+
+
+@njit(cache=True, nogil=True)
+def check(buf: Any, tok: Any, count: int, plan: Any, codes: Any, scratch: Any, bits: int) -> int:
+    """The first rule among `bits` that a message breaks, as SessionRejectReason(373), or GOOD.
+
+    The field, what explains it and its row are in scratch. `tok` has `count` rows (tag, start, end) in `buf`.
+    """
+    reason = _walk(buf, tok, count, plan, codes, scratch, bits)
+    if reason != GOOD and bits & GROUPS and _miscounted(buf, tok, count, plan, scratch):
+        return GROUP_COUNT_INCORRECT
+    return int(reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -31,26 +32,35 @@ def key_of(value: bytes) -> int:
 
 
 class Values:
-    """`codes`: a bit for each known tag, then each field's values in ascending order of their keys."""
+    """`codes`: a bit for each tag of the version, and of its session layer; then each field's values in
+    ascending order of their keys.
+    """
 
     def __init__(self, tables: Tables) -> None:
-        known = np.zeros(64 * kernels.KNOWN_WORDS, np.uint8)
-        known[[tag for tag in tables.fields if tag < len(known)]] = 1
+        layers = (tables.fields.keys(), tables.session_tags)
+        words = np.concatenate([_bits(tags) for tags in layers])
         keys: list[int] = []
         self.spans: dict[int, tuple[int, int]] = {}
         for made in tables.fields.values():
             if made.values:
-                first = kernels.KNOWN_WORDS + len(keys)
+                first = len(words) + len(keys)
                 keys += sorted(key_of(wire.encode()) for wire, _ in made.values)
-                self.spans[made.tag] = first, kernels.KNOWN_WORDS + len(keys)
-        words = np.packbits(known, bitorder="little").view("<i8")
+                self.spans[made.tag] = first, len(words) + len(keys)
         self.codes: Integers = np.concatenate((words, np.array(keys, np.int64)))
 
 
+def _bits(tags: Iterable[int]) -> Integers:
+    known = np.zeros(64 * kernels.KNOWN_WORDS, np.uint8)
+    known[[tag for tag in tags if tag < len(known)]] = 1
+    return np.packbits(known, bitorder="little").view("<i8")
+
+
 def plan_of(
-    place: Place, tables: Tables, values: Values, custom: dict[int, str]
+    place: Place, tables: Tables, values: Values, custom: dict[int, str], is_admin: bool
 ) -> tuple[Integers, Integers]:
-    """The plan of a message and its scratch. `custom`: types of fields that are not the specification's."""
+    """The plan of a message and its scratch. `custom`: types of fields that are not the specification's.
+    A message of the session layer is judged by what that layer has.
+    """
     places = _all(place)
     lengths = {made.data_tag: made.tag for made in tables.fields.values() if made.data_tag}
     numbers = {id(made): number for number, made in enumerate(places)}
@@ -93,7 +103,8 @@ def plan_of(
     units_at = places_at + kernels.PLACE_COLUMNS * len(rows)
     required_at = units_at + len(units)
     hash_at = required_at + len(required)
-    head = [size - 1, places_at, units_at, required_at, hash_at]
+    known_at = kernels.KNOWN_WORDS if is_admin else 0
+    head = [size - 1, places_at, units_at, required_at, hash_at, known_at]
     flat = [value for columns in slots for value in columns]
     shifted = [(tag, first, lo + required_at, hi + required_at) for tag, first, lo, hi in rows]
     flat += [value for columns in shifted for value in columns]

@@ -66,13 +66,21 @@ class MessageTable:
 
 @dataclass(slots=True)
 class Tables:
-    """One specification. Header and trailer are empty where the session layer has tables of its own."""
+    """One specification. Header and trailer are empty where the session layer has tables of its own; `layer`
+    are that layer's tags.
+    """
 
     fields: dict[int, Field] = field(default_factory=dict)
     components: dict[str, Items] = field(default_factory=dict)
     messages: dict[str, MessageTable] = field(default_factory=dict)
     header: Items = ()
     trailer: Items = ()
+    layer: frozenset[int] = frozenset()
+
+    @property
+    def session_tags(self) -> frozenset[int]:
+        """The tags that a session message may know: all, where the session layer has no tables of its own."""
+        return self.layer or frozenset(self.fields)
 
     def over(self, application: Tables) -> Tables:
         """The tables of an application version whose session layer this is."""
@@ -82,6 +90,7 @@ class Tables:
             {**application.messages, **self.messages},
             self.header,
             self.trailer,
+            frozenset(self.fields),
         )
 
 

@@ -199,7 +199,9 @@ def required_missing(draw: st.DrawFn, draft: Draft) -> tuple[Message, int, int] 
 
 def not_of_this_message(draw: st.DrawFn, draft: Draft) -> tuple[Message, int, int] | None:
     own = _tags(place_of(draft.tables, draft.msg_type))
-    tag = draw(st.sampled_from(sorted(set(draft.tables.fields) - own)))
+    is_admin = draft.tables.messages[draft.msg_type].is_admin
+    known = draft.tables.session_tags if is_admin else set(draft.tables.fields)
+    tag = draw(st.sampled_from(sorted(known - own)))
     if draft.tables.fields[tag].data_tag or draft.tables.fields[tag].type == "data":
         return None
     pairs = [*draft.pairs(), (tag, b"1")]

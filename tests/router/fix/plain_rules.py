@@ -6,6 +6,7 @@ It shares the tables and the places with the kernel, and nothing of what reads a
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -47,6 +48,9 @@ class Walk:
         self.tables = tables
         place = place_of(tables, message.msg_type.decode("latin-1"), custom)
         self.custom = custom
+        self.place = place
+        self.row = 0
+        self.custom_only = {slot.tag: slot for slot in place.slots if slot.section == ANYWHERE}
         self.kinds = {**{made.tag: made.type for made in tables.fields.values()}, **custom}
         self.message = message
         self.bits = bits
@@ -55,8 +59,46 @@ class Walk:
         self.section = HEADER
 
     def find(self) -> tuple[int, int, int] | None:
+        """What comes first on the wire; a group's wrong number stands where the number does."""
+        found = self._find()
+        if found is not None and self.bits & GROUPS:
+            wrong = self._miscounts()
+            if wrong and min(wrong)[0] < self.row:
+                _, tag, entries = min(wrong)
+                return reasons.GROUP_COUNT_INCORRECT, tag, entries
+        return found
+
+    def _miscounts(self) -> list[tuple[int, int, int]]:
+        """(row, tag, entries) of every group whose number is wrong, by what its first field says."""
+        slots = {slot.tag: slot for slot in self.place.slots}
+        fields = [(row, tag, value) for row, (tag, value) in enumerate(self.message.fields())]
+        wrong: list[tuple[int, int, int]] = []
+
+        def level(at: int, members: dict[int, Slot], around: set[int], first: int) -> tuple[int, int]:
+            entries = 0
+            while at < len(fields):
+                row, tag, value = fields[at]
+                slot = members.get(tag)
+                if slot is None and tag in around and self.custom_only.get(tag) is None:
+                    return at, entries
+                at += 1
+                if slot is None or slot.section == ANYWHERE:
+                    continue
+                entries += tag == first
+                if slot.group is not None:
+                    inner = {one.tag: one for one in slot.group.slots}
+                    at, found = level(at, inner, around | set(members), slot.group.first_tag)
+                    if value.isdigit() and len(value) < 19 and int(value) != found:
+                        wrong.append((row, tag, found))
+            return at, entries
+
+        level(0, slots, set(), 0)
+        return wrong
+
+    def _find(self) -> tuple[int, int, int] | None:
         before = 0
-        for tag, value in self.message.fields():
+        for row, (tag, value) in enumerate(self.message.fields()):
+            self.row = row
             found = self._field(tag, value, before)
             if found is not None:
                 return found
@@ -103,12 +145,16 @@ class Walk:
     def _stray(self, tag: int) -> tuple[int, int, int] | None:
         if tag in self.everywhere:  # a group's field outside its group
             return (reasons.NOT_OF_THIS_MESSAGE, tag, self.everywhere[tag]) if self.bits & GROUPS else None
-        if tag >= FIRST_USER_TAG and tag not in self.tables.fields:
+        if tag >= FIRST_USER_TAG and tag not in self._known():
             return (reasons.INVALID_TAG_NUMBER, tag, 0) if self.bits & USER_TAGS else None
         if not self.bits & UNKNOWN_TAGS:
             return None
-        known = tag in self.tables.fields
+        known = tag in self._known()
         return (reasons.NOT_OF_THIS_MESSAGE if known else reasons.INVALID_TAG_NUMBER), tag, 0
+
+    def _known(self) -> Collection[int]:
+        kind = self.tables.messages.get(self.message.msg_type.decode("latin-1"))
+        return self.tables.session_tags if kind is not None and kind.is_admin else self.tables.fields
 
     def _place(self, slot: Slot) -> tuple[int, int, int] | None:
         bits, frame, tag = self.bits, self.stack[-1], slot.tag

@@ -258,6 +258,32 @@ def test_14i_groups(group: str, found: tuple[int, int] | None) -> None:
     assert finding(f"{ORDER}|{group}") == found
 
 
+def test_a_groups_wrong_number_comes_before_what_is_wrong_in_the_group() -> None:
+    """The number stands first on the wire."""
+    assert finding(f"{ORDER}|453=3|448=A|447=~|448=B") == (GROUP_COUNT_INCORRECT, 453)
+    assert finding(f"{ORDER}|453=2|448=A|447=~|448=B") == (VALUE_INCORRECT, 447)
+    assert finding(f"{ORDER}|453=2|448=A|802=2|523=x|448=B|447=~|448=C") == (GROUP_COUNT_INCORRECT, 453)
+    assert finding(f"{ORDER}|453=2|448=A|802=2|523=x|448=B|447=~") == (GROUP_COUNT_INCORRECT, 802)
+    assert finding(f"59=~|{ORDER}|453=3|448=A") == (VALUE_INCORRECT, 59)
+    found = fault(f"{ORDER}|386=3|336=PRE-OPEN|336=AFTER-HOURS", version=FIX50SP2)
+    assert found == Fault(
+        GROUP_COUNT_INCORRECT, 386, "NoTradingSessions(386) is '3', and 2 entries are there"
+    )
+
+
+def test_fixt_judges_its_own_messages() -> None:
+    """999 is a field of FIX 5.0 SP2, and not of the session layer."""
+    session = fault("999=HI", "0", version=FIX50SP2)
+    application = fault(f"{ORDER}|2104=1", version=FIX50SP2)
+    assert session is not None
+    assert application is not None
+    assert (session.reason, session.ref_tag) == (INVALID_TAG_NUMBER, 999)
+    assert application.reason == NOT_OF_THIS_MESSAGE
+    text = fault("58=HI", "0", version=FIX50SP2)
+    assert text is not None
+    assert (text.reason, text.ref_tag) == (NOT_OF_THIS_MESSAGE, 58)
+
+
 def test_what_a_group_entry_requires_is_there_in_each() -> None:
     book = "262=1|55=INTC|268=2|269=0|270=1|{}270=2"
     assert finding(book.format("269=1|"), "W") is None

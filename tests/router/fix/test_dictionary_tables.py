@@ -128,8 +128,9 @@ def test_values_have_distinct_keys_that_the_kernel_finds(name: str) -> None:
         if wires:
             first, end = values.spans[made.tag]
             assert values.codes[first:end].tolist() == sorted(set(keys)), made.tag
-    known = {tag for tag in range(64 * KNOWN_WORDS) if int(values.codes[tag >> 6]) >> (tag & 63) & 1}
-    assert known == set(tables.fields)
+    for offset, tags_of in ((0, set(tables.fields)), (KNOWN_WORDS, set(tables.session_tags))):
+        words = values.codes[offset : offset + KNOWN_WORDS].tolist()
+        assert {tag for tag in range(64 * KNOWN_WORDS) if words[tag >> 6] >> (tag & 63) & 1} == tags_of
 
 
 def test_every_message_of_every_version_has_a_plan() -> None:

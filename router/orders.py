@@ -216,6 +216,9 @@ class OrderTable:
         child.state = target
         if was_live and target not in LIVE:
             self._retire(child)
+        elif target in LIVE and not was_live:
+            self._terminal.pop(child.cl_ord_id, None)
+            self._index(child)
 
     def trade(self, child: Child, exec_id: str, lots: int, price_nanos: int, fee_nanos: int) -> bool:
         """Applies a fill once per venue, order and ExecID; False if it was applied before. Moves the state.
@@ -265,8 +268,6 @@ class OrderTable:
     def reopen(self, child: Child, leaves: int) -> None:
         """What had ended is, as it seems, still at the venue: reserved again, and in doubt."""
         self.move(child, ChildEvent.REOPENED)
-        self._terminal.pop(child.cl_ord_id, None)
-        self._index(child)
         self.restate(child, leaves)
 
     def reprice(self, child: Child, px: int) -> None:

@@ -12,6 +12,7 @@ from router.orders import (
     Child,
     ChildEvent,
     ChildState,
+    Fill,
     IllegalTransition,
     OrderTable,
 )
@@ -143,7 +144,71 @@ def test_every_live_state_can_end_in_every_way_and_be_lost() -> None:
         assert TRANSITIONS[state, ChildEvent.LOST] is ChildState.UNKNOWN
 
 
-@given(st.lists(st.tuples(st.sampled_from(list(ChildEvent)), st.integers(1, 60)), max_size=12))
+UNREVISED = [event for event in ChildEvent if event not in (ChildEvent.BUSTED, ChildEvent.REOPENED)]
+REVISIONS = ("trade", "bust", "correct", "restate", "reprice", "end", "reopen")
+
+
+@given(st.lists(st.tuples(st.sampled_from(REVISIONS), st.integers(0, 5), st.integers(1, 80)), max_size=14))
+def test_whatever_a_venue_takes_back_the_order_has_what_stands(
+    moves: list[tuple[str, int, int]],
+) -> None:
+    order = child()
+    table = table_with(order)
+    stands: list[list[int]] = []  # lots, price, fee of each fill
+    names: dict[str, list[int]] = {}
+    for n, (what, which, lots) in enumerate(moves):
+        fill = stands[which] if which < len(stands) else None
+        ref = next((name for name, one in names.items() if one is fill), "none")
+        if what == "trade":
+            if order.leaves and table.trade(order, f"E{n}", min(lots, order.leaves), 6_000 + n, 1):
+                stands.append([order.cum_lots - sum(one[0] for one in stands), 6_000 + n, 1])
+                names[f"E{n}"] = stands[-1]
+        elif what == "bust":
+            busted = table.bust(order, f"E{n}", ref, order.leaves)
+            assert busted == (None if fill is None else fill[0])
+            if fill is not None:
+                fill[:] = [0, 0, 0]
+        elif what == "correct":
+            grown = table.correct(order, f"E{n}", ref, Fill(lots, 7_000, 2), order.leaves)
+            assert grown == (None if fill is None or not fill[0] else lots - fill[0])
+            if grown is not None and fill is not None:
+                fill[:] = [lots, 7_000, 2]
+        elif what == "restate":
+            table.restate(order, lots)
+        elif what == "reprice" and order.state in LIVE:
+            table.reprice(order, 1200 + lots)
+        elif what == "end" and order.state in LIVE:
+            table.move(order, ChildEvent.CANCELED)
+        elif what == "reopen" and order.state not in LIVE:
+            table.reopen(order, lots)
+            assert (order.state, order.leaves) == (ChildState.UNKNOWN, lots)
+        assert order.cum_lots == sum(one[0] for one in stands)
+        assert order.notional == sum(one[0] * one[1] for one in stands)
+        assert order.fees_nanos == sum(one[2] for one in stands)
+        if order.state in LIVE or what in ("bust", "correct", "restate"):
+            assert order.cum_lots + order.leaves + order.void_lots == order.order.qty_lots
+        assert (order in table.live()) == (order.state in LIVE)
+        held = [(px, found) for px, found in table.at_price(0, 1) if found]
+        assert held == ([(order.px, [order])] if order.state in LIVE else [])
+
+
+def test_the_venues_own_name_finds_the_order_until_it_is_forgotten() -> None:
+    first, second = child("SL1"), child("SL2")
+    table = OrderTable(retained_terminal=1)
+    for order in (first, second):
+        table.add(order)
+    table.name(first, "V-1")
+    table.name(first, "V-2")  # a venue may change its mind
+    assert table.find_named(0, "V-1") is None
+    assert table.find_named(0, "V-2") is first
+    assert table.find_named(1, "V-2") is None
+    table.move(first, ChildEvent.CANCELED)
+    assert table.find_named(0, "V-2") is first
+    table.move(second, ChildEvent.CANCELED)
+    assert table.find_named(0, "V-2") is None
+
+
+@given(st.lists(st.tuples(st.sampled_from(UNREVISED), st.integers(1, 60)), max_size=12))
 def test_whatever_happens_the_quantities_add_up(moves: list[tuple[ChildEvent, int]]) -> None:
     order = child()
     table = table_with(order)

@@ -240,3 +240,15 @@ def test_whatever_is_hidden_from_the_router_is_found(sizes: list[tuple[int, bool
     verdict = scene.verdict()
     assert verdict.agrees == (hidden == 0)
     assert sum("was not told of" in line for line in verdict.differences) == hidden
+
+
+def test_fills_of_fix_42_are_told_by_what_they_left_and_a_status_is_no_fill() -> None:
+    scene = Scene()
+    scene.send("S1")
+    terms: dict[str, Any] = {"t31": "6200.5", "t12": "0.000012345"}
+    for exec_type, qty, leaves in (("1", 40_000_000, 60_000_000), ("2", 60_000_000, 0)):
+        scene.fill("S1", qty, 100_000_000 - leaves, leaves, told=False)
+        name = f"E{scene.executions}"
+        scene.report(exec_type, exec_type, t11="S1", t17=name, t20=0, t32=f"{qty / 1e8:.8f}", **terms)
+    scene.report("2", "2", t11="S1", t17="E9", t20=3, t32="0", **terms)
+    assert scene.verdict() == Agreement(orders=1, fills=2, differences=())

@@ -12,13 +12,12 @@ from router.fix.messages.orders import (
     MIDPOINT_PEG,
     NewOrderSingle,
     OrderCancelReplaceRequest,
-    OrderCancelRequest,
-    OrderStatusRequest,
     order_body,
 )
 from router.fix.messages.parties import Parties
 from router.fix.messages.rejects import BusinessMessageReject, DKReason, DontKnowTrade
 from router.fix.messages.reports import ExecutionReport, OrderCancelReject
+from router.fix.messages.requests import OrderCancelRequest, OrderStatusRequest
 from router.fix.messages.securities import (
     SecurityDefinition,
     SecurityDefinitionRequest,

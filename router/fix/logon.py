@@ -244,7 +244,9 @@ class Logons(Resends):
             out.append(SequenceReset(self.next_out, self.next_in))
             return
         if self.state is State.LOGOUT_SENT:
-            return  # our Logout has crossed it: the peer takes its new numbers back
+            # Our Logout has crossed it. The peer takes its new numbers back; what it sends till then is void.
+            self._step(Trigger.GOODBYE_SENT)
+            return
         if self._gap is not None:
             self._alert(
                 out, f"messages {self.next_in} to {self._gap.high} will not come: new numbers", "critical"

@@ -6,6 +6,7 @@
                        ──peer logs out, answered──▶ LOGOUT_RECEIVED ──peer closes──▶ DISCONNECTED
     ACTIVE ──we ask for new numbers──▶ RESETTING ──answered──▶ ACTIVE
     ACTIVE, RECOVERING, RESETTING ──a fault, Logout sent──▶ PARTING ──answered, a timeout──▶ CLOSING
+    LOGOUT_SENT ──the peer's reset crosses──▶ PARTING, where only its Logout is listened to
     any but DISCONNECTED ──a fault, a timeout──▶ CLOSING ──connection is gone──▶ DISCONNECTED
 
 A gap in LOGOUT_SENT is asked for like any other, but does not change the state; RESETTING opens none, since
@@ -95,6 +96,7 @@ TRANSITIONS: Final[dict[State, dict[Trigger, State]]] = {
     State.LOGOUT_SENT: {
         Trigger.GAP_OPENED: State.LOGOUT_SENT,
         Trigger.GAP_CLOSED: State.LOGOUT_SENT,
+        Trigger.GOODBYE_SENT: State.PARTING,
         Trigger.CLOSE: State.CLOSING,
         Trigger.CONNECTION_LOST: State.DISCONNECTED,
     },

@@ -19,7 +19,7 @@ from typing import Any
 
 from tests.interop.engines import Engine, settings_text
 
-WITHIN_S = 10.0
+WITHIN_S = 30.0
 STOP_WITHIN_S = 5.0
 Fields = Sequence[tuple[int, Any]]
 """Tags and their values as text, or for a group's count the list of its entries."""

@@ -159,21 +159,29 @@ def second_to_wire(second: int) -> bytes:
 
 
 class WireClock:
-    """Writes times to the millisecond, keeping the text of the last second, since most messages share it."""
+    """Writes times to the millisecond, keeping the text of the last second, since most messages share it, and
+    of the last time, which a message's header and its body do.
+    """
 
-    __slots__ = ("_prefix", "_second")
+    __slots__ = ("_last", "_prefix", "_second")
 
     def __init__(self) -> None:
         self._second = -1
         self._prefix = b""
+        self._last = (-1, b"")
 
     def write(self, time_ns: int) -> bytes:
         """YYYYMMDD-HH:MM:SS.sss; finer digits are cut."""
+        last_ns, text = self._last
+        if last_ns == time_ns:
+            return text
         second = time_ns // NANOS
         if second != self._second:
             self._prefix = second_to_wire(second) + b"."
             self._second = second
-        return self._prefix + MILLIS[time_ns // 1_000_000 % 1000]
+        text = self._prefix + MILLIS[time_ns // 1_000_000 % 1000]
+        self._last = (time_ns, text)
+        return text
 
 
 class _Seconds(WireClock):
@@ -200,21 +208,19 @@ class _Nanos(WireClock):
 _CLOCKS: Final[dict[int, type[WireClock]]] = {0: _Seconds, 3: WireClock, 6: _Micros, 9: _Nanos}
 
 
-def wire_clock(decimals: int) -> WireClock:
-    """A clock's writer with 0, 3, 6 or 9 decimals."""
-    if decimals not in _CLOCKS:
-        raise ValueError(f"a UTC timestamp has 0, 3, 6 or 9 decimals, not {decimals}")
-    return _CLOCKS[decimals]()
-
-
 MILLIS: Final = tuple(b"%03d" % n for n in range(1000))
-_WRITERS: Final = {decimals: wire_clock(decimals) for decimals in _CLOCKS}
+_WRITERS: Final = {decimals: clock() for decimals, clock in _CLOCKS.items()}
 _to_millis: Final = _WRITERS[3].write
+
+
+def wire_clock(decimals: int) -> WireClock:
+    """The writer of times with 0, 3, 6 or 9 decimals: one for all, so that what it keeps serves all."""
+    writer = _WRITERS.get(decimals)
+    if writer is None:
+        raise ValueError(f"a UTC timestamp has 0, 3, 6 or 9 decimals, not {decimals}")
+    return writer
 
 
 def time_to_wire(time_ns: int, decimals: int = 3) -> bytes:
     """UTCTimestamp with 0, 3, 6 or 9 decimals; finer digits are cut."""
-    writer = _WRITERS.get(decimals)
-    if writer is None:
-        raise ValueError(f"a UTC timestamp has 0, 3, 6 or 9 decimals, not {decimals}")
-    return writer.write(time_ns)
+    return _to_millis(time_ns) if decimals == 3 else wire_clock(decimals).write(time_ns)

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from fixsim.load.plan import requests
+from fixsim.load.plan import TURN, Plan, requests
 from router.fix import events
 from router.fix.codec import Framer, Message
 from router.fix.session import Session, SessionConfig
@@ -25,6 +25,7 @@ _END = b"\x0110="
 TICK_S = 0.002
 LOGON_S = 30.0
 DRAIN_S = 10.0
+WARM_UP_S = 90.0
 
 
 @dataclass(slots=True)
@@ -107,7 +108,11 @@ async def drive(
     ports: dict[str, int], names: list[tuple[str, str]], rate: float, seconds: float, symbol: bytes,
     progress: Callable[[int, int], object],
 ) -> Sent:  # fmt: skip
-    """Log every session on, send for so long, wait for what is not answered. `progress` gets (sent, back)."""
+    """Log every session on, send for so long, wait for what is not answered. `progress` gets (sent, back).
+
+    Before that every session has one turn that does not count, answered wholly: what the venue does for the
+    first time is compiled and loaded then. `progress` gets (0, 0) when it begins to count.
+    """
     bound = int(rate * seconds * 1.1) + 10 * len(names) + 100
     sent = Sent(np.zeros(bound, np.int64), np.zeros(bound, np.int64))
     loop = asyncio.get_running_loop()
@@ -118,6 +123,8 @@ async def drive(
     plans = [requests(symbol, number + 1, len(wires)) for number in range(len(wires))]
     for plan in plans:
         next(plan)
+    await _warm_up(wires, plans, sent)
+    progress(0, 0)
     start_ns, said_ns, turn = perf_counter_ns(), 0, 0
     while (passed_ns := perf_counter_ns() - start_ns) < seconds * 1e9:
         due = min(int(passed_ns * rate / 1e9), bound - len(wires) - 1)
@@ -141,6 +148,20 @@ async def drive(
     for wire in wires:
         wire.leave()
     return sent
+
+
+async def _warm_up(wires: list[Wire], plans: list[Plan], sent: Sent) -> None:
+    for wire, plan in zip(wires, plans, strict=True):
+        for _ in range(TURN):
+            msg_type, body, number = plan.send(time_ns())
+            sent.at_ns[number] = perf_counter_ns()
+            wire.send(msg_type, body, time_ns())
+    deadline_s = perf_counter_ns() / 1e9 + WARM_UP_S
+    while unanswered(sent):
+        if perf_counter_ns() / 1e9 > deadline_s:
+            raise TimeoutError(f"{unanswered(sent)} requests of the warm-up were not answered")
+        await asyncio.sleep(0.05)
+    sent.at_ns[:], sent.answered_ns[:], sent.messages = 0, 0, 0
 
 
 def unanswered(sent: Sent) -> int:

@@ -60,6 +60,8 @@ def run(load: Load, base: Settings, base_path: Path, progress: Progress) -> Figu
                 its.close()
                 clients.append(client)
                 pipes.append(mine)
+            for pipe in pipes:
+                _first(pipe, "a client")
             before, start_s = Used.by(venue.pid), monotonic()
             done = _collect(pipes, load, progress)
             after, took_s = Used.by(venue.pid), monotonic() - start_s

@@ -30,6 +30,15 @@ from router.fix.states import State, Trigger
 from router.fix.store import SentStore
 
 RESET_ID = b"RESET-"  # how the TestRequest of a planned reset is called
+_TRADED = frozenset(
+    {
+        tags.NEW_ORDER_SINGLE,
+        tags.ORDER_CANCEL_REQUEST,
+        tags.ORDER_CANCEL_REPLACE_REQUEST,
+        tags.EXECUTION_REPORT,
+        tags.ORDER_CANCEL_REJECT,
+    }
+)  # the first of these must not wait until its rules are laid out
 _NOT_TAKEN = 3  # SessionStatus(1409): the new password does not comply with policy
 
 
@@ -44,6 +53,8 @@ class Logons(Resends):
         self.heart_bt_int_ns = config.heart_bt_int_s * NANOS
         self._header = Header(config)
         self._dictionary = load(config.version) if config.needs_dictionary else None
+        if self._dictionary is not None:
+            self._dictionary.prepare(tags.ADMIN_TYPES | _TRADED, config.validation)
         self._gap: Gap | None = None
         self._last_received_ns = 0
         self._tested = False

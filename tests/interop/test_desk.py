@@ -9,7 +9,7 @@ import pytest
 
 from tests.interop.conftest import Client, comp_id
 from tests.interop.engines import FIXCORE, Engine
-from tests.interop.ours import COMP_ID, Ours
+from tests.interop.ours import COMP_ID, Ours, said
 from tests.interop.peer import Peer
 from tests.interop.wording import (
     BUY,
@@ -234,7 +234,8 @@ def test_a_desk_gets_every_fill_once_when_the_router_is_killed(
 ) -> None:
     with Ours(tmp_path / "ours") as ours:
         port = ours.start_router(
-            {"DESK1": version}, exchange.lit_at_fixsim(comp_id(engine, version, "router"), version)
+            [{"comp_id": "DESK1", **said(version)}],
+            exchange.lit_at_fixsim(comp_id(engine, version, "router"), version),
         )
         with Peer(engine, "initiator", port, tmp_path / "desk", {("DESK1", COMP_ID): version}) as peer:
             peer.logged_on()

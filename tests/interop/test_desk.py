@@ -239,6 +239,7 @@ def test_a_desk_gets_every_fill_once_when_the_router_is_killed(
         )
         with Peer(engine, "initiator", port, tmp_path / "desk", {("DESK1", COMP_ID): version}) as peer:
             peer.logged_on()
+            ours.wait_books()
             peer.send("D", parent(version, peer.own, "1", BUY, "0.05", seconds=5))
             peer.until("a fill", lambda: fills(version, peer.seen("8", {11: "1"})))
             ours.kill("router")

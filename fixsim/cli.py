@@ -57,7 +57,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
-    help="Sluice's exchange simulator: FIX 4.4 venues over a real matching engine that replays recorded order"
+    help="Sluice's exchange simulator: FIX venues over a real matching engine that replays recorded order"
     " flow.\n\nStart the venues with `fixsim serve`, a router beside it, and send a block order with"
     " `fixsim desk`. Exit status: 0 as asked; 1 not wholly (order not filled); 2 a fault in what was asked.",
 )

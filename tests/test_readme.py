@@ -14,7 +14,7 @@ import typer.main
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = ["README.md", *(str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("docs/*.md")))]
-RUN_BY_CI = {"make test", "make demo", "make demo-kill", "make demo-crash"}
+RUN_BY_CI = {"make test", "make interop", "make demo", "make demo-kill", "make demo-crash"}
 CLI = ("router", "fixsim", "policies")
 
 

@@ -160,19 +160,14 @@ class Engine:
             self._link.write(writes[0] if len(writes) == 1 else b"".join(writes))
 
 
-class Client:
-    """Gives the orders, and takes the time."""
+class Asker:
+    """Does what a command says, and takes the time; what an order is and how it leaves is the subclass's."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        engine.on_report = self._report
-        self._number = 0
-        self._left = 0
-        self._to_send = 0
-        self._rtt: list[int] = []
+    def __init__(self) -> None:
+        self._left = self._to_send = 0
         self._single = False
-        self._sent_ns = 0
-        self._began_ns = 0
+        self._rtt: list[int] = []
+        self._sent_ns = self._began_ns = 0
 
     def command(self, line: str) -> None:
         word, *numbers = line.split()
@@ -183,68 +178,70 @@ class Client:
         self._to_send = self._left - window
         self._began_ns = time.perf_counter_ns()
         for _ in range(window):
-            self._send()
-        self._engine.flush()
+            self._next()
+        self.flush()
 
-    def _send(self) -> None:
-        self._number += 1
-        self._sent_ns = time.perf_counter_ns()
-        self._engine.send_order(f"SL1-{self._number}")
-
-    def _report(self, report: ExecutionReport) -> None:
+    def answered(self) -> None:
+        """One came back: the next leaves, or the command is done."""
         if self._single:
             self._rtt.append(time.perf_counter_ns() - self._sent_ns)
         self._left -= 1
         if self._to_send > 0:
             self._to_send -= 1
-            self._send()
+            self._next()
         elif self._left == 0:
             answer(self._rtt, self._began_ns)
 
+    def _next(self) -> None:
+        self._sent_ns = time.perf_counter_ns()
+        self.send()
 
-class EchoClient(asyncio.Protocol):
+    def send(self) -> None:
+        raise NotImplementedError
+
+    def flush(self) -> None:
+        """What was sent leaves now."""
+
+
+class Client(Asker):
+    """Sends orders."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self._engine = engine
+        engine.on_report = lambda report: self.answered()
+        self._number = 0
+
+    def send(self) -> None:
+        self._number += 1
+        self._engine.send_order(f"SL1-{self._number}")
+
+    def flush(self) -> None:
+        self._engine.flush()
+
+
+class EchoClient(Asker, asyncio.Protocol):
     """The floor's: bytes of an order's size there, bytes of a report's size back."""
 
     def __init__(self, size_out: int, size_in: int) -> None:
+        super().__init__()
         self._raw = b"D" * size_out
         self._size = size_in
-        self._got = self._left = self._to_send = 0
-        self._single = False
-        self._rtt: list[int] = []
-        self._sent_ns = self._began_ns = 0
+        self._got = 0
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 
-    def command(self, line: str) -> None:
-        word, *numbers = line.split()
-        self._left = int(numbers[0])
-        self._single = word == "rtt"
-        self._rtt = []
-        window = 1 if self._single else int(numbers[1])
-        self._to_send = self._left - window
-        self._began_ns = time.perf_counter_ns()
-        for _ in range(window):
-            self._send()
-
-    def _send(self) -> None:
+    def send(self) -> None:
         assert self._transport is not None
-        self._sent_ns = time.perf_counter_ns()
         self._transport.write(self._raw)
 
     def data_received(self, data: bytes) -> None:
         self._got += len(data)
         while self._got >= self._size:
             self._got -= self._size
-            if self._single:
-                self._rtt.append(time.perf_counter_ns() - self._sent_ns)
-            self._left -= 1
-            if self._to_send > 0:
-                self._to_send -= 1
-                self._send()
-            elif self._left == 0:
-                answer(self._rtt, self._began_ns)
+            self.answered()
 
 
 def say(what: dict[str, object]) -> None:

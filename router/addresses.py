@@ -2,7 +2,8 @@
 
 The primary comes first. After a failure the next address follows at once; after the last, a pause that
 doubles to a cap, and the primary again. A connection proves nothing: an address is good when its Logon has
-come, and only that ends the growing pauses. When a good connection is lost, the primary is preferred again.
+come, and the primary is preferred again when it is lost. Only a session that has lasted ends the growing
+pauses: one that is ended as soon as it is up must not be begun for ever, a few times a second.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from router.peers import Address
+
+LASTED_NS = 10_000_000_000
 
 
 class Backoff:
@@ -31,7 +34,7 @@ class Backoff:
         return step_ns // 2 + int(self._random() * (step_ns - step_ns // 2))
 
     def reset(self) -> None:
-        """A session is up: begin again from the first step."""
+        """A session has lasted: begin again from the first step."""
         self._next_ns = self._first_ns
 
 
@@ -42,8 +45,12 @@ class Addresses:
         self._addresses = tuple(addresses)
         self._backoff = backoff
         self._at = 0
-        self.is_good = False
+        self._good_ns: int | None = None
         self.due_ns: int | None = now_ns
+
+    @property
+    def is_good(self) -> bool:
+        return self._good_ns is not None
 
     @property
     def address(self) -> Address:
@@ -51,24 +58,26 @@ class Addresses:
         return self._addresses[self._at]
 
     def dialling(self) -> None:
-        self.is_good = False
+        self._good_ns = None
         self.due_ns = None
 
-    def good(self) -> None:
+    def good(self, now_ns: int) -> None:
         """The session is logged on."""
-        self.is_good = True
-        self._backoff.reset()
+        if self._good_ns is None:
+            self._good_ns = now_ns
 
     def ended(self, now_ns: int) -> None:
         """It could not be reached, or the connection is gone."""
         last = self._at == len(self._addresses) - 1
+        if self._good_ns is not None and now_ns - self._good_ns >= LASTED_NS:
+            self._backoff.reset()
         if self.is_good or last:
             self._at = 0
             self.due_ns = now_ns + self._backoff.next_delay_ns()
         else:
             self._at += 1
             self.due_ns = now_ns
-        self.is_good = False
+        self._good_ns = None
 
     def wake(self, now_ns: int) -> None:
         """Its hours begin: whatever pause there was is over."""

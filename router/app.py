@@ -25,7 +25,7 @@ from risk.instrument import ReferenceData
 from router.addresses import Backoff
 from router.clock import Clock, SteppedClock
 from router.config import EngineConfig
-from router.connections import Connections
+from router.connections import STRANGER_BYTES, Connections
 from router.console import Console
 from router.control import Answer, Command, CommandRefused, ControlServer
 from router.engine import Engine
@@ -111,7 +111,7 @@ class App:
         owner = self._participant or self
         with self._setting("oms.port", f"{oms.port} on {oms.host}"):
             self._listener = await self._network.serve(
-                oms.host, oms.port, lambda: Link(owner, Framer()), self._tls
+                oms.host, oms.port, lambda: Link(owner, Framer(STRANGER_BYTES)), self._tls
             )
         control = ControlServer(operators.socket, operators.operators, self._on_command)
         with self._setting("control.socket", operators.socket):

@@ -17,7 +17,7 @@ from router.addresses import Addresses, Backoff
 from router.core import Port, PortKind
 from router.engine import Engine
 from router.fix import secrets, tags
-from router.fix.codec import Framer, Garbled, Message
+from router.fix.codec import MAX_MESSAGE_BYTES, Framer, Garbled, Message
 from router.fix.decimals import show
 from router.hours import Hours
 from router.link import Link, Network, Owner
@@ -28,6 +28,7 @@ from router.ways import Way
 log = structlog.get_logger()
 
 MAX_UNCOUNTED = 10_000
+STRANGER_BYTES = 16 << 10  # the largest message taken from who has not logged on: it would be journalled
 SLOW_NS = 30_000_000_000  # a peer that has read nothing for so long is better off logging on again
 LOGON_FIELD = b"\x0135=A\x01"
 SECRET_FIELDS = (b"\x01554=", b"\x01925=")
@@ -181,7 +182,7 @@ class Connections:
             engine.message(index, message, now_ns)
             handled_ns = self._now_ns()
             if message.msg_type == tags.LOGON:
-                self._logon(port, index)
+                self._logon(port, index, link)
             self._stamped.append(
                 (
                     port.session.name,
@@ -219,10 +220,11 @@ class Connections:
                 written_ns = flushed_ns if wrote else None
                 self.stamps.message(session, msg_type, sent_ns, arrived_ns, handled_ns, written_ns)
 
-    def _logon(self, port: Port, index: int) -> None:
+    def _logon(self, port: Port, index: int, link: Link) -> None:
         if port.session.is_logged_on:
+            link.framer.max_message_bytes = MAX_MESSAGE_BYTES
             if index in self._addresses:
-                self._addresses[index].good()
+                self._addresses[index].good(self._now_ns())
                 self._password_changed(port.session.name)
         elif port.kind.is_acceptor:
             self._strangers.failed(port.session.name, self._now_ns())

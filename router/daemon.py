@@ -6,7 +6,9 @@ Nothing is decided here, and nothing else makes a clock, a network, a disk or a 
 from __future__ import annotations
 
 import random
+import resource
 import signal
+import sys
 
 import structlog
 import uvloop
@@ -28,6 +30,8 @@ from router.startup import engine_config
 
 log = structlog.get_logger()
 
+MAX_FILES = 65_536
+
 
 def run(settings: Settings) -> int:
     """Builds the daemon from its settings, recovers what the journal holds, and serves until it is stopped.
@@ -35,6 +39,8 @@ def run(settings: Settings) -> int:
     A SIGUSR1 that comes before it serves is kept, and kills as soon as there is something to kill.
     SettingsError, AlreadyRunning, JournalError and OSError are the operator's to mend.
     """
+    log_plainly()
+    open_files()
     early: list[int] = []
     signal.signal(signal.SIGUSR1, lambda number, _: early.append(number))
     lock = StateLock(settings.daemon.state_dir)
@@ -78,6 +84,22 @@ def run(settings: Settings) -> int:
                 log.info("journal closed", sha256=journal.close())
     finally:
         lock.release()
+
+
+def log_plainly() -> None:
+    """A traceback in the log has no values of variables: a password may be among them."""
+    looks = structlog.dev.ConsoleRenderer(
+        colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], looks])
+
+
+def open_files() -> None:
+    """Many, as far as the system lets us: a crowd at the desks' port, whose TLS handshakes stand still for
+    some seconds, must not take the files that the journal and the order counter need.
+    """
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, min(most, MAX_FILES)), most))
 
 
 def warm() -> None:

@@ -64,7 +64,7 @@ class SessionConfig:
 
     # Bounds
     max_resend_store: int = 10_000  # messages; older ones are gap filled
-    max_same_resends: int = 10  # how often in one connection the same ResendRequest is answered
+    max_same_resends: int = 10  # ResendRequests answered in one connection that begin with the same message
     max_gap_messages: int = 10_000  # held back while earlier ones are missing
     max_gap_bytes: int = 16 << 20
     max_garbled: int = 100  # in one connection, then we log out

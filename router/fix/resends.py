@@ -1,8 +1,9 @@
 """Answering the peer's ResendRequests: from the store, the rest filled over, a burst at a time.
 
-No peer can make a loop of it: the same request is answered `max_same_resends` times in one connection, then
-an alert says that it leads nowhere. (FIX 4.4 volume 2, "Resend request": a side that gets what it cannot use
-would ask for it again for ever.)
+No peer can make a loop of it: requests that begin with the same message, which it therefore still lacks, are
+answered `max_same_resends` times in one connection, wherever they end; then an alert says that it leads
+nowhere. (FIX 4.4 volume 2, "Resend request": a side that gets what it cannot use would ask for it again for
+ever.)
 """
 
 from collections import deque
@@ -16,7 +17,7 @@ from router.fix.fault import VALUE_INCORRECT, Fault
 from router.fix.outbound import Events, Outbound
 from router.fix.store import GapFill, Resend
 
-_MAX_REQUESTS = 256  # different ones that are counted; then counting begins again
+_MAX_REQUESTS = 256  # beginnings that are counted; then counting begins again
 
 
 class Resends(Outbound):
@@ -26,7 +27,7 @@ class Resends(Outbound):
         super().__init__(config, next_out, next_in)
         self._owed: deque[Resend | GapFill] = deque()  # parts of resends that wait for their burst
         self._burst_ns = 0  # when the next burst may leave
-        self._answered: dict[tuple[int, int], int] = {}
+        self._answered: dict[int, int] = {}  # how often, by the first message asked for
 
     def _forget_resends(self) -> None:
         """A new connection, or new numbers."""
@@ -43,17 +44,17 @@ class Resends(Outbound):
             text = f"ResendRequest for {first} to {last}, but 1 to {sent} were sent"
             self._reject(out, message, Fault(VALUE_INCORRECT, tags.BEGIN_SEQ_NO, text), now_ns)
             return
-        times = self._answered.get((first, last), 0)
+        times = self._answered.get(first, 0)
         if times >= self.config.max_same_resends:
             self._alert(
                 out,
-                f"messages {first} to {last} were asked for {times + 1} times: not sent again",
+                f"messages from {first} on were asked for more than {times} times: not sent again",
                 "critical",
             )
             return
         if len(self._answered) >= _MAX_REQUESTS:
             self._answered.clear()
-        self._answered[first, last] = times + 1
+        self._answered[first] = times + 1
         self._send_again(out, first, sent if last == 0 or last > sent else last, now_ns)
 
     def _send_again(self, out: Events, first: int, last: int, now_ns: int) -> None:

@@ -16,7 +16,8 @@ from router.fix.codec import Garbled, Message, check_sum, parse
 PLACEHOLDER: Final = b"***"  # in our Logon: the password belongs here; in the peer's: it was right
 WRONG: Final = b"!"
 SECRET_TAGS: Final = frozenset({tags.PASSWORD, tags.NEW_PASSWORD})
-_SECRET_IN_BYTES: Final = re.compile(rb"((?:^|\x01)(?:554|925)=)[^\x01]*")
+_SECRET_IN_BYTES: Final = re.compile(rb"((?:554|925)=)[^\x01]*")
+_LOGON_IN_BYTES: Final = re.compile(rb"(35=A\x01).*", re.DOTALL)
 
 
 def fill(raw: bytes, values: Mapping[int, bytes]) -> bytes:
@@ -52,8 +53,11 @@ def redact(message: Message, accepts: Callable[[bytes, bytes], bool]) -> Message
 
 
 def redact_garbled(garbled: Garbled) -> Garbled:
-    """Bytes that are no message may be a spoilt Logon: what they hold of passwords is taken out."""
-    raw = _SECRET_IN_BYTES.sub(rb"\1" + PLACEHOLDER, garbled.raw)
+    """Bytes that are no message may be a spoilt Logon, in which any byte may be spoilt: of what says to
+    be a Logon nothing but its beginning is kept, and of other bytes no value that may be a password.
+    """
+    raw = _LOGON_IN_BYTES.sub(rb"\1" + PLACEHOLDER, garbled.raw)
+    raw = _SECRET_IN_BYTES.sub(rb"\1" + PLACEHOLDER, raw)
     return garbled if raw == garbled.raw else Garbled(garbled.reason, raw, garbled.size)
 
 

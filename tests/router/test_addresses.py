@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from router.addresses import Addresses, Backoff
+from router.addresses import LASTED_NS, Addresses, Backoff
 from router.peers import Address
 
 A, B, C = (Address(host=host, port=9000) for host in ("a", "b", "c"))
@@ -47,7 +47,7 @@ def test_when_a_good_connection_is_lost_the_primary_is_preferred_again() -> None
     to = addresses(A, B, C)
     fails(to, 0)
     to.dialling()
-    to.good()
+    to.good(900)
     assert (to.address, to.is_good) == (B, True)
     to.ended(1_000)
     assert (to.address, to.due_ns) == (A, 1_000 + FIRST_NS // 2), "not at once: it may be the venue's word"
@@ -55,17 +55,32 @@ def test_when_a_good_connection_is_lost_the_primary_is_preferred_again() -> None
     assert (to.address, to.due_ns) == (B, 1_100)
 
 
-def test_only_a_logon_ends_the_growing_pauses() -> None:
+def test_only_a_session_that_has_lasted_ends_the_growing_pauses() -> None:
     to = addresses(A)
     pauses = []
-    for _ in range(4):
+    for _ in range(3):
         fails(to, 0)
         pauses.append(to.due_ns)
-    assert pauses == [100, 200, 400, 400]
-    to.dialling()
-    to.good()
-    to.ended(0)
-    assert to.due_ns == 100
+    for good_ns, ended_ns in ((0, LASTED_NS - 1), (0, LASTED_NS)):
+        to.dialling()
+        to.good(good_ns)
+        to.good(ended_ns)  # a Logon within the session, for new numbers
+        to.ended(ended_ns)
+        assert to.due_ns is not None
+        pauses.append(to.due_ns - ended_ns)
+    assert pauses == [100, 200, 400, 400, 100]
+
+
+def test_a_venue_that_ends_each_session_at_once_is_not_dialled_for_ever_at_the_first_pause() -> None:
+    to, now_ns, logons = addresses(A), 0, 0
+    while now_ns < 100 * CAP_NS:
+        assert to.due_ns is not None
+        now_ns = to.due_ns
+        to.dialling()
+        to.good(now_ns)
+        to.ended(now_ns)
+        logons += 1
+    assert logons <= 210, "half of the longest pause between them, but for the first"
 
 
 def test_when_its_hours_begin_it_is_dialled_now_from_the_primary_on() -> None:
@@ -88,7 +103,7 @@ def test_addresses_that_moved_are_dialled_now_unless_the_session_is_up() -> None
     to.move((B, C), 5)
     assert (to.address, to.due_ns) == (B, 5)
     to.dialling()
-    to.good()
+    to.good(0)
     to.move((A,), 6)
     assert to.due_ns is None
     to.ended(7)

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 import pytest
 import trustme
 
-from router.addresses import Backoff
-from router.connections import SLOW_NS, Connections
+from router.addresses import LASTED_NS, Backoff
+from router.connections import SLOW_NS, STRANGER_BYTES, Connections
 from router.credentials import Credential
 from router.fix import events, secrets
 from router.fix.codec import Encoder, Framer, parse
@@ -132,7 +132,7 @@ class Shell:
         return list(self.dialled)
 
     def accept(self, port: int = 5000) -> Wire:
-        return Wire(Link(self, Framer()), port)
+        return Wire(Link(self, Framer(STRANGER_BYTES)), port)
 
     # The links' owner.
 
@@ -211,7 +211,7 @@ async def test_who_does_not_answer_is_dialled_again_after_pauses_that_double_to_
     assert pauses == [1, 2, 4, 4, 4]
 
 
-async def test_only_a_logon_ends_the_growing_pauses() -> None:
+async def test_only_a_session_that_lasts_ends_the_growing_pauses() -> None:
     shell = Shell()
     shell.hang_up_at_once = True  # it is there, and wants nothing of us
     pauses = []
@@ -224,10 +224,15 @@ async def test_only_a_logon_ends_the_growing_pauses() -> None:
     assert pauses == [1, 2, 4]
 
     shell.hang_up_at_once = False
-    await shell.dial_due()
-    shell.log_on(OE1)
-    shell.wires[OE1].end()
-    assert shell.connections.due(shell.rig.now + FIRST_NS // 2) == [OE1]
+    for lasts_ns, pause_ns in ((0, CAP_NS), (LASTED_NS, FIRST_NS)):
+        await shell.dial_due()
+        shell.log_on(OE1)
+        shell.rig.now += lasts_ns
+        shell.wires[OE1].end()
+        shell.rig.peers[OE1].disconnected(shell.rig.now)
+        shell.rig.now += pause_ns // 2
+        assert OE1 not in shell.connections.due(shell.rig.now - 1)
+        assert OE1 in shell.connections.due(shell.rig.now)
 
 
 async def test_a_session_without_its_link_is_down_and_dialled_again() -> None:
@@ -537,6 +542,20 @@ async def test_a_spoilt_logon_and_any_other_message_leave_no_password_either() -
     assert b"923=1" in kept
     assert b"garbled" in kept
     assert DESK_SECRET not in kept
+
+
+async def test_who_has_not_logged_on_cannot_fill_the_journal_and_a_desk_may_say_more() -> None:
+    shell = Shell()
+    long = b"58=" + b"x" * STRANGER_BYTES + b"\x01"
+    desk = Encoder(b"FIX.4.4", b"DESK1", b"SLUICE")
+    size = len(journal_of(shell))
+    wire = shell.accept()
+    deliver(wire, desk.encode(b"A", 1, shell.rig.now, b"98=0\x01108=30\x01" + long))
+    assert (wire.ended, wire.got, len(journal_of(shell))) == ("abort", b"", size)
+    wire = shell.accept()
+    deliver(wire, logon(shell) + desk.encode(b"B", 2, shell.rig.now, b"148=news\x0133=1\x01" + long))
+    assert shell.rig.core.ports[shell.rig.desk].session.next_in == 3
+    assert long in journal_of(shell)
 
 
 async def test_a_pinned_desk_is_let_in_with_its_own_certificate_alone(

@@ -55,16 +55,30 @@ def test_a_placeholder_never_leaves(values: dict[int, bytes]) -> None:
         fill(logon(b"554=***\x01"), values)
 
 
-def test_bytes_that_are_no_message_lose_their_passwords_too() -> None:
-    spoilt = logon(b"553=desk\x01554=secret\x01925=newer\x01")[:-4] + b"xxx\x01"
+def garbled_of(data: bytes) -> list[Garbled]:
     framer = Framer()
-    framer.feed(spoilt)
-    garbled = framer.next()
-    assert isinstance(garbled, Garbled)
-    seen = redact_garbled(garbled)
-    assert b"secret" not in seen.raw
-    assert b"newer" not in seen.raw
-    assert b"\x01554=***\x01925=***\x01" in seen.raw
-    assert (seen.reason, seen.size) == (garbled.reason, garbled.size)
-    other = Garbled("why", b"9554=x", 6)
+    framer.feed(data)
+    return [found for found in iter(framer.next, None) if isinstance(found, Garbled)]
+
+
+def test_a_logon_that_any_one_byte_has_spoilt_loses_its_passwords() -> None:
+    whole = logon(b"553=desk\x01554=topsecret\x01925=newsecret\x01")
+    seen = 0
+    for at in range(len(whole)):
+        for byte in (b"", b"\x00", b"\x01", b"0", b"=", b"x"):
+            for garbled in garbled_of(whole[:at] + byte + whole[at + 1 :] + whole):
+                seen += 1
+                kept = redact_garbled(garbled)
+                assert b"psecr" not in kept.raw, (at, byte)
+                assert b"wsecr" not in kept.raw, (at, byte)
+                assert (kept.reason, kept.size) == (garbled.reason, garbled.size)
+    assert seen > 500
+
+
+def test_other_bytes_lose_what_may_be_a_password_and_nothing_else() -> None:
+    (news,) = garbled_of(
+        encode(b"FIX.4.4", b"BE", 1, b"US", b"PEER", T0, b"553=desk\x01554=s\x01")[:-4] + b"xxx\x01"
+    )
+    assert redact_garbled(news).raw == news.raw.replace(b"554=s", b"554=***")
+    other = Garbled("why", b"555=x", 5)
     assert redact_garbled(other) is other

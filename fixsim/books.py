@@ -39,6 +39,8 @@ _DARK_KINDS = {
     Kind.IOC: MarketKind.IOC,
     Kind.FOK: MarketKind.FOK,
 }
+_FILLS, _NOTES, _TOUCHED, _IMPACT = int(S.FILLS), int(S.NOTES), int(S.TOUCHED), int(S.IMPACT)
+_CONTINUOUS = int(Phase.CONTINUOUS)
 Far = tuple[int, int]
 """The consolidated best bid and offer, in half ticks."""
 
@@ -58,32 +60,43 @@ class LitMarket:
     """The last trade's price by venue; 0: none yet."""
     _touch: Far | None = None
     _touch_known: bool = False
+    waiting: bool = False
+    """Whether `take` would give anything."""
     _waiting: list[list[Happening]] = field(init=False)
+    _best: memoryview = field(init=False)
+    _level_px: memoryview = field(init=False)
+    _level_qty: memoryview = field(init=False)
+    _phases: memoryview = field(init=False)
+    _state: memoryview = field(init=False)
 
     def __post_init__(self) -> None:
         self.bounds = Bounds(self.market)
         self.last_px = [0 for _ in self.publishers]
         self._waiting = [[] for _ in self.publishers]
+        core = self.market.core
+        self._state = core.state.data
+        self._best, self._phases = core.books["best"].data, core.venues["phase"].data
+        self._level_px, self._level_qty = core.levels["px"].data, core.levels["qty"].data
 
     @property
     def undrained(self) -> bool:
         """Whether `settle` would make room."""
-        state = self.market.core.state
-        return bool(state[S.FILLS] or state[S.NOTES] or state[S.TOUCHED])
+        state = self._state
+        return bool(state[_FILLS] or state[_NOTES] or state[_TOUCHED])
 
     def settle(self, taker: int = 0, far: Far | None = None) -> None:
         """Drain what happened: it waits for `take`. Trades and changes are published.
 
         `far` is the touch as the participant's order `taker` found it: its fills say if they were better.
         """
-        if not self.undrained:
+        state, market = self._state, self.market
+        if not (state[_FILLS] or state[_NOTES] or state[_TOUCHED]):
             self._band_if_moved(False)
             return
-        notes = self.market.notes().tolist()
-        drained = self.market.fills()
-        changes = self.market.changes().tolist()
-        self.bounds.observe(drained, [(sign, px) for px, _, _, _, sign in changes])
-        fills = drained.tolist()
+        notes = market.notes().tolist() if state[_NOTES] else []
+        fills = market.fills().tolist() if state[_FILLS] or state[_IMPACT] else []
+        changes = market.changes().tolist() if state[_TOUCHED] else []
+        self.bounds.observe(fills, [(sign, px) for px, _, _, _, sign in changes])
         moved = False
         for number, record in enumerate(fills):
             _, maker, key, px, qty, _, _, venue, sign, maker_is_ours, taker_is_ours, flags = record
@@ -93,8 +106,10 @@ class LitMarket:
             self.last_px[venue] = px
             self.publishers[venue].trade(px, qty)
             if maker_is_ours and maker > AGENT_KEYS:
+                self.waiting = True
                 self._waiting[venue].append(Fill(maker, px, qty, True, 0, auction, odd))
             if taker_is_ours and key > AGENT_KEYS:
+                self.waiting = True
                 better = _improvement(sign, px, far) if key == taker and sign else 0
                 self._waiting[venue].append(Fill(key, px, qty, False, better, auction, odd))
             if self.bands is not None:
@@ -123,12 +138,16 @@ class LitMarket:
         while notes and notes[0][3] <= fills:
             _, key, _, _, venue, reason = notes.pop(0)
             if key > AGENT_KEYS:
+                self.waiting = True
                 self._waiting[venue].append(Gone(key, WHY[Reason(reason)]))
             self.bounds.ended(key)
 
     def take(self, venue: int) -> list[Happening]:
         """What befell participants' orders at a lit venue since the last call."""
+        if not self.waiting:
+            return []
         taken, self._waiting[venue] = self._waiting[venue], []
+        self.waiting = any(self._waiting)
         return taken
 
     def touch(self) -> Far | None:
@@ -141,15 +160,17 @@ class LitMarket:
 
     def _trading_touch(self) -> Far | None:
         """Read from the market's arrays: it is asked for after every order."""
-        core = self.market.core
-        best, phases = core.books["best"], core.venues["phase"]
-        px, qty = core.levels["px"], core.levels["qty"]
-        tops: tuple[list[int], list[int]] = ([], [])
-        for book in range(2 * self.market.venues):
-            at = best[book]
-            if at >= 0 and qty[at] and phases[book // 2] == Phase.CONTINUOUS:
-                tops[book % 2].append(int(px[at]))
-        return consolidated(*tops)
+        best, px, qty = self._best, self._level_px, self._level_qty
+        bids: list[int] = []
+        offers: list[int] = []
+        for venue, phase in enumerate(self._phases):
+            if phase == _CONTINUOUS:
+                bid, offer = best[2 * venue], best[2 * venue + 1]
+                if bid >= 0 and qty[bid]:
+                    bids.append(px[bid])
+                if offer >= 0 and qty[offer]:
+                    offers.append(px[offer])
+        return consolidated(bids, offers)
 
     def set_phase(self, venue: int, phase: Phase, now_ns: int) -> None:
         """A venue's phase is another. The touch is of those that trade, so others' midpoint may move.

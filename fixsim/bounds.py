@@ -19,14 +19,16 @@ two looks are not seen, so the conservative bound is the lower, the oftener it i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from fixsim.matching import Capacity, FillFlag, Market
 from fixsim.matching.anchors import queue_at
 from fixsim.matching.kernel import kernel
-from fixsim.matching.layout import Core, Records
+from fixsim.matching.layout import Core
 
 
 class Fill(NamedTuple):
@@ -71,6 +73,11 @@ class Totals(NamedTuple):
 
 Place = tuple[int, int]
 """(sign, px)"""
+Row = tuple[Any, ...]
+"""A FILL record as a tuple."""
+
+
+_number_of = attrgetter("number")
 
 
 @dataclass(slots=True)
@@ -135,6 +142,8 @@ class Bounds:
         self._live: dict[int, _Stay] = {}
         self._at: dict[Place, dict[int, _Stay]] = {}
         """The same by their price: what happens elsewhere is nothing to them."""
+        self._px: dict[int, list[int]] = {1: [], -1: []}
+        """Its prices by side, in order."""
         self._placed = 0
         self._between: dict[int, _Stay] = {}
         self._over: list[Bound] = []
@@ -146,7 +155,11 @@ class Bounds:
             others = self._others(key, sign, px)
             self._placed += 1
             stay = self._live[key] = _Stay(self._placed, key, venue, sign, px, leaves, others, others)
-            self._at.setdefault((sign, px), {})[key] = stay
+            here = self._at.get((sign, px))
+            if here is None:
+                here = self._at[sign, px] = {}
+                insort(self._px[sign], px)
+            here[key] = stay
 
     def replacing(self, key: int, px: int, leaves_qty: int) -> None:
         """It is replaced, and what follows from that is not observed yet; `replaced` comes after that.
@@ -174,27 +187,45 @@ class Bounds:
             del here[key]
             if not here:
                 del self._at[stay.sign, stay.px]
+                known = self._px[stay.sign]
+                del known[bisect_left(known, stay.px)]
             self._over.append(stay.bound())
 
-    def observe(self, fills: Records, changed: Iterable[Place]) -> None:
-        """Everything that Market.fills() gave, in order, each once, before anything else changes; and where
+    def observe(self, fills: Sequence[Row], changed: Iterable[Place]) -> None:
+        """The rows that Market.fills() gave, in order, each once, before anything else changes; and where
         Market.changes() has found another total since the last call.
         """
         if not self._live:
             return
-        seen = [Fill(*row) for row in fills.tolist()]
-        places = {place for place in changed if place in self._at}
+        at = self._at
+        places = {place for place in changed if place in at}
+        if not fills and not places:
+            return
+        seen = [Fill(*row) for row in fills]
         for fill in seen:
-            own = [stay for key in (fill.maker_key, fill.taker_key) if (stay := self._live.get(key))]
-            places.update((stay.sign, stay.px) for stay in own)
+            for key in (fill.maker_key, fill.taker_key):
+                own = self._live.get(key)
+                if own is not None:
+                    places.add((own.sign, own.px))
             met = -fill.aggressor_sign
-            places.update(one for one in self._at if one[0] == met and met * (one[1] - fill.px) >= 0)
-        stays = [stay for place in places for stay in self._at[place].values()]
-        for stay in sorted(stays, key=lambda stay: stay.number):
-            traded = sum(stay.meet(fill) for fill in seen)
+            if met:
+                places.update(self._within(met, fill.px))
+        stays = [stay for place in places for stay in at[place].values()]
+        if len(stays) > 1:
+            stays.sort(key=_number_of)
+        for stay in stays:
+            traded = 0
+            for fill in seen:
+                traded += stay.meet(fill)
             stay.look(self._others(stay.key, stay.sign, stay.px), traded)
             if stay.done_ns is not None:
                 self.ended(stay.key)
+
+    def _within(self, sign: int, px: int) -> list[Place]:
+        """The places of a side whose orders a trade at `px` reached, or went through."""
+        known = self._px[sign]
+        reached = known[bisect_left(known, px) :] if sign > 0 else known[: bisect_right(known, px)]
+        return [(sign, one) for one in reached]
 
     def report(self) -> list[Bound]:
         """Every stay, those that are over first."""

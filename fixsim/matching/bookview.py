@@ -20,6 +20,9 @@ from fixsim.matching.levels import best_level as _best_level
 from fixsim.matching.resting import slot_of as _slot_of
 from fixsim.matching.shift import absorb
 
+_FILLS, _NOTES, _TOUCHED = int(S.FILLS), int(S.NOTES), int(S.TOUCHED)
+_IMPACT, _ABSORBED = int(S.IMPACT), int(S.ABSORBED)
+
 
 class BookView:
     """The books of `venues` lit venues, kept in `core`."""
@@ -28,6 +31,7 @@ class BookView:
         self.venues = venues
         self.capacity = capacity
         self._core = core
+        self._state = core.state.data
         self._trades_taken = 0
         self._trades_dropped = 0
 
@@ -58,10 +62,11 @@ class BookView:
 
     def fills(self) -> Records:
         """FILL records since the last call, of all venues, in order."""
-        n = int(self._core.state[S.FILLS])
-        if self._core.state[S.IMPACT]:
+        state = self._state
+        n = state[_FILLS]
+        if state[_IMPACT]:
             absorb(self._core)
-        self._core.state[[S.FILLS, S.ABSORBED]] = 0
+        state[_FILLS] = state[_ABSORBED] = 0
         return self._core.fills[:n].copy()
 
     def notes(self) -> Records:
@@ -69,8 +74,8 @@ class BookView:
 
         `after_fill` is how many of the fills since the last fills() came before.
         """
-        n = int(self._core.state[S.NOTES])
-        self._core.state[S.NOTES] = 0
+        n = self._state[_NOTES]
+        self._state[_NOTES] = 0
         return self._core.notes[:n].copy()
 
     def changes(self) -> Records:
@@ -78,7 +83,7 @@ class BookView:
 
         `before` 0 is a new level, `qty` 0 one that is gone.
         """
-        out = np.zeros(int(self._core.state[S.TOUCHED]), CHANGE)
+        out = np.zeros(self._state[_TOUCHED], CHANGE)
         n = int(_view.drain_changes(self._core, out)) if len(out) else 0
         return out[:n]
 

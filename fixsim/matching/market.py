@@ -33,6 +33,7 @@ from fixsim.matching.shift import Response, engage
 from fixsim.matching.terms import PLAIN, Kind, Op, Peg, Phase, Rules, Terms
 
 _END_OF_TIME = (1 << 63) - 1
+_CURSOR = int(S.CURSOR)
 
 
 class Market(BookView):
@@ -57,6 +58,7 @@ class Market(BookView):
         super().__init__(venues, capacity, core if impact is None else engage(core, impact))
         self._events = np.zeros(0, EVENT) if events is None else np.ascontiguousarray(events)
         self._command, self._result = np.zeros(1, COMMAND), np.zeros(1, RESULT)
+        self._next: tuple[int, int | None] = (-1, None)
         if opening is not None:
             code, _ = _replay.load(self._core, np.ascontiguousarray(opening))
             if code:
@@ -91,8 +93,10 @@ class Market(BookView):
     @property
     def next_time_ns(self) -> int | None:
         """When the next recorded event is due; None after the last."""
-        at = int(self._core.state[S.CURSOR])
-        return int(self._events["time_ns"][at]) if at < len(self._events) else None
+        at = self._state[_CURSOR]
+        if self._next[0] != at:
+            self._next = (at, int(self._events["time_ns"][at]) if at < len(self._events) else None)
+        return self._next[1]
 
     def step_until(self, time_ns: int) -> int:
         """Feed every recorded event due at `time_ns` or before; how many."""

@@ -42,7 +42,7 @@ class Desk:
             self.bounds.placed(key, venue, sign, px)
 
     def observe(self) -> None:
-        fills = self.market.fills()
+        fills = self.market.fills().tolist()
         self.bounds.observe(fills, [(sign, px) for px, _, _, _, sign in self.market.changes().tolist()])
 
     def cancel(self, key: int) -> None:
@@ -158,7 +158,7 @@ def test_optimistic_is_at_least_fifo_and_fifo_at_least_conservative(
     keys = passive = 0
 
     def observe() -> None:
-        fills = market.fills()
+        fills = market.fills().tolist()
         bounds.observe(fills, [(sign, px) for px, _, _, _, sign in market.changes().tolist()])
         everywhere.observe(fills, list(everywhere._at))
 
@@ -189,8 +189,8 @@ def test_optimistic_is_at_least_fifo_and_fifo_at_least_conservative(
                 fills = market.fills()
                 passive += int(fills["qty"][fills["maker_is_ours"]].sum())
                 changed = [(sign, px) for px, _, _, _, sign in market.changes().tolist()]
-                bounds.observe(fills, changed)
-                everywhere.observe(fills, list(everywhere._at))
+                bounds.observe(fills.tolist(), changed)
+                everywhere.observe(fills.tolist(), list(everywhere._at))
     assert bounds.report() == everywhere.report()
     for row in bounds.report():
         assert row.qty >= row.optimistic >= row.fifo >= row.conservative >= 0

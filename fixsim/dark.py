@@ -119,9 +119,11 @@ def midpoint(far: tuple[int, int] | None) -> int | None:
     """The middle of a consolidated touch, exactly."""
     if far is None:
         return None
-    if sum(far) % 2:
-        raise ValueError(f"prices {far[0]} and {far[1]} are not both whole ticks: no exact midpoint")
-    return sum(far) // 2
+    bid, offer = far
+    middle, odd = divmod(bid + offer, 2)
+    if odd:
+        raise ValueError(f"prices {bid} and {offer} are not both whole ticks: no exact midpoint")
+    return middle
 
 
 class DarkBook:
@@ -214,6 +216,10 @@ class DarkBook:
         """Bring the venue to `now_ns`, from when the midpoint is `mid_px`; until then the old one held."""
         if now_ns < self._now_ns:
             raise ValueError(f"time runs backwards: {now_ns} after {self._now_ns}")
+        due_ns = self.deadline_ns()
+        if mid_px == self._mid_px and (due_ns is None or due_ns > now_ns):
+            self._now_ns = now_ns
+            return
         self._hidden_until(now_ns - 1)
         self._now_ns = now_ns
         if mid_px != self._mid_px:
@@ -223,10 +229,11 @@ class DarkBook:
 
     def deadline_ns(self) -> int | None:
         """When hidden interest next comes or goes; None if never."""
-        due = [self._expiries[0][0]] if self._expiries else []
-        if self._next_ns is not None:
-            due.append(self._next_ns)
-        return min(due, default=None)
+        due_ns = self._next_ns
+        if self._expiries:
+            goes_ns: int = self._expiries[0][0]
+            return goes_ns if due_ns is None or goes_ns < due_ns else due_ns
+        return due_ns
 
     def fills(self) -> list[DarkFill]:
         """The trades since the last call, in order."""

@@ -21,6 +21,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from fixsim.books import LitMarket
+from fixsim.faults import NEVER_NS
 from fixsim.flow.source import Source
 from fixsim.latency import Paths
 from fixsim.listing import Listing, Pace
@@ -55,7 +56,7 @@ MAX_WAITING = 1_000_000
 """Requests and messages in flight inside the exchange; more is a fault of ours."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Out:
     """A message that leaves now, by venue and client."""
 
@@ -64,7 +65,7 @@ class Out:
     says: Says
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Act:
     """Something that reaches the engine, and the listings whose books it may change."""
 
@@ -132,11 +133,14 @@ class Exchange:
     def request(self, venue: str, client: str, message: Request, now_ns: int) -> None:
         """An order-entry message has arrived at a venue's gateway."""
         place = self.venues[venue]
-        over = self._throttles.refusal(venue, client, message, self._pace.market_ns(now_ns))
-        fate = self.sabotage.request(venue, client, message, now_ns)
-        if fate.lost:
-            return
-        over = over or fate.refused or ""
+        over, delay_ns = "", 0
+        if self._throttles.limited:
+            over = self._throttles.refusal(venue, client, message, self._pace.market_ns(now_ns))
+        if self.sabotage.at_work:
+            fate = self.sabotage.request(venue, client, message, now_ns)
+            if fate.lost:
+                return
+            over, delay_ns = over or fate.refused or "", fate.delay_ns
 
         def reach_engine(at_ns: int) -> None:
             match message:
@@ -158,7 +162,7 @@ class Exchange:
 
         asks = over or isinstance(message, OrderStatusRequest | OrderMassStatusRequest)
         symbols = () if asks else (message.symbol,) if message.symbol else self.listings
-        self._reach(place, client, reach_engine, now_ns, symbols, fate.delay_ns)
+        self._reach(place, client, reach_engine, now_ns, symbols, delay_ns)
 
     def refuse(
         self, venue: str, client: str, echo: dict[int, str], reason: int, text: str, now_ns: int
@@ -228,10 +232,16 @@ class Exchange:
 
     def deadline_ns(self) -> int | None:
         """When something happens next of itself, by the caller's clock; None: nothing is left."""
-        due = [self._heap[0][0]] if self._heap else []
-        due += [at for at in (self.sabotage.deadline_ns(),) if at is not None]
-        due += [at for listing in self._all if (at := listing.deadline_ns()) is not None]
-        return min(due, default=None)
+        due_ns = self._heap[0][0] if self._heap else NEVER_NS
+        if self.sabotage.at_work:
+            at_ns = self.sabotage.deadline_ns()
+            if at_ns is not None and at_ns < due_ns:
+                due_ns = at_ns
+        for listing in self._all:
+            at_ns = listing.deadline_ns()
+            if at_ns is not None and at_ns < due_ns:
+                due_ns = at_ns
+        return None if due_ns == NEVER_NS else due_ns
 
     def advance(self, now_ns: int) -> list[Out]:
         """Everything due up to and including `now_ns`, in order of time; the messages that leave."""
@@ -250,8 +260,9 @@ class Exchange:
             if listing.step(at_ns):
                 self._deliver(listing, at_ns)
         self._follow(at_ns)
-        for venue, reply in self.sabotage.happen(at_ns):
-            self._push(at_ns, Out(venue, reply.to, reply.says))
+        if self.sabotage.at_work:
+            for venue, reply in self.sabotage.happen(at_ns):
+                self._push(at_ns, Out(venue, reply.to, reply.says))
         while self._heap and self._heap[0][0] <= at_ns:
             act = heapq.heappop(self._heap)[2]
             if isinstance(act, Out):
@@ -263,13 +274,18 @@ class Exchange:
                 listing.disturbed()
             self._follow(at_ns)
         for listing in self._all:
-            touched, listing.lit.touched = listing.lit.touched, set()
+            touched = listing.lit.touched
+            if not touched:
+                continue
+            listing.lit.touched = set()
             for venue, number in self._lit.items():
                 if number in touched:
                     self._publish(venue, listing.publishers[number].flush(at_ns), at_ns)
 
     def _deliver(self, listing: Listing, at_ns: int) -> None:
         """What befell participants' orders at the lit venues."""
+        if not listing.lit.waiting:
+            return
         for venue, number in self._lit.items():
             happened = listing.lit.take(number)
             if happened:
@@ -280,9 +296,8 @@ class Exchange:
         """The dark venues follow the lit midpoint, and see their own hidden interest come and go."""
         for listing in self._all:
             for venue, happened in listing.follow(at_ns):
-                if happened:
-                    place = self.venues[venue]
-                    self._report(place, place.happened(happened, at_ns), at_ns)
+                place = self.venues[venue]
+                self._report(place, place.happened(happened, at_ns), at_ns)
 
     def market_ns(self, now_ns: int) -> int:
         """The market's time at a moment of the caller's clock."""
@@ -347,12 +362,19 @@ class Exchange:
 
     def _report(self, venue: Venue, replies: Iterable[Reply], at_ns: int) -> None:
         path = self._paths[venue.name].reports
+        name = venue.name
+        if not self.sabotage.at_work:
+            for reply in replies:
+                to = reply.to
+                self._push(path.due_ns(to, at_ns), Out(name, to, reply.says))
+            return
         for reply in replies:
-            for due_ns, one in self.sabotage.departures(venue.name, reply, path, at_ns):
-                self._push(due_ns, Out(venue.name, one.to, one.says))
+            for due_ns, one in self.sabotage.departures(name, reply, path, at_ns):
+                self._push(due_ns, Out(name, one.to, one.says))
 
-    def _publish(self, venue: str, published: Iterable[Published], at_ns: int) -> None:
-        self._leave(venue, published, at_ns, self.sabotage.held_ns(venue, at_ns))
+    def _publish(self, venue: str, published: Sequence[Published], at_ns: int) -> None:
+        if published:
+            self._leave(venue, published, at_ns, self.sabotage.held_ns(venue, at_ns))
 
     def _tell(self, venue: str, answers: Iterable[Answer], at_ns: int) -> None:
         self._leave(venue, answers, at_ns)

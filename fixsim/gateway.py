@@ -163,8 +163,10 @@ class Gateway:
 
     def deadline_ns(self) -> int | None:
         """When the exchange or a session next does something of itself."""
-        due = [self.exchange.deadline_ns(), self.wire.deadline_ns()]
-        soonest_ns = min((at_ns for at_ns in due if at_ns is not None), default=NEVER_NS)
+        at_ns = self.exchange.deadline_ns()
+        soonest_ns = NEVER_NS if at_ns is None else at_ns
+        if self.wire.at_work and (at_ns := self.wire.deadline_ns()) is not None:
+            soonest_ns = min(soonest_ns, at_ns)
         if self._look_ns < soonest_ns:
             self._look()
         soonest_ns = min(soonest_ns, self._look_ns)
@@ -177,7 +179,8 @@ class Gateway:
 
     def advance(self, now_ns: int) -> None:
         """Everything due up to `now_ns`."""
-        self._carry(now_ns)
+        if self.wire.at_work:
+            self._carry(now_ns)
         for out in self.exchange.advance(now_ns):
             self._send(out, now_ns)
         if self._look_ns > now_ns:
@@ -196,7 +199,7 @@ class Gateway:
     # -- sessions' events -------------------------------------------------------------------------
 
     def _handle(self, door: Door, happened: list[events.Event], now_ns: int) -> None:
-        if len(happened) == 1 and isinstance(happened[0], events.App):
+        if len(happened) == 1 and type(happened[0]) is events.App:
             self._app(door, happened[0].message, now_ns)
             return
         for event in happened:
@@ -271,10 +274,12 @@ class Gateway:
     # -- what leaves ------------------------------------------------------------------------------
 
     def _send(self, out: Out, now_ns: int) -> None:
-        says = out.says
-        self._say(self._doors[out.venue, out.to], says, now_ns)
-        if isinstance(says, Report | Refusal):
-            for drop in self._copied[out.venue, out.to]:
+        says, key = out.says, (out.venue, out.to)
+        door = self._doors[key]
+        self._put(door, says.MSG_TYPE, says.body(door.version), now_ns)
+        copied = self._copied[key]
+        if copied and isinstance(says, Report | Refusal):
+            for drop in copied:
                 self._say(drop, says.copied(out.to), now_ns)
 
     def _say(self, door: Door, says: Says, now_ns: int) -> None:

@@ -6,7 +6,7 @@ that: a flow moves its own market at its own times, and an order meets only its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -117,10 +117,12 @@ class Listing:
 
     def deadline_ns(self) -> int | None:
         """When the flow or hidden interest acts next, by the driver's clock."""
-        due = [at for dark in self.dark.values() if (at := dark.deadline_ns()) is not None]
-        if self.due_ns is not None:
-            due.append(self.due_ns)
-        return min(due, default=None)
+        due_ns = self.due_ns
+        for dark in self.dark.values():
+            at_ns = dark.deadline_ns()
+            if at_ns is not None and (due_ns is None or at_ns < due_ns):
+                due_ns = at_ns
+        return due_ns
 
     def step(self, wall_ns: int) -> bool:
         """Feed what the flow had due; whether there was anything."""
@@ -136,12 +138,18 @@ class Listing:
         self.source.flow.disturbed()
         self._look()
 
-    def follow(self, wall_ns: int) -> Iterator[tuple[str, list[Happening]]]:
-        """The dark books follow the lit touch, and see their hidden interest come and go: by venue."""
+    def follow(self, wall_ns: int) -> list[tuple[str, list[Happening]]]:
+        """The dark books follow the lit touch, and see their hidden interest come and go: by venue, where
+        that made anything happen.
+        """
         if self.dark and self.lit.touched:
             self._far = self.lit.touch()
+        followed = []
         for venue, dark in self.dark.items():
-            yield venue, dark.advance(wall_ns, self._far)
+            happened = dark.advance(wall_ns, self._far)
+            if happened:
+                followed.append((venue, happened))
+        return followed
 
     def record_bounds(self, record: Record, lit: Sequence[Venue], now_ns: int) -> None:
         """What passive orders got, and would have got at best and at worst; nothing where none stood."""

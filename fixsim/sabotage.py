@@ -118,11 +118,16 @@ class Sabotage:
             for one in self._scripts
         ]
 
+    @property
+    def at_work(self) -> bool:
+        """Whether any script is."""
+        return bool(self._scripts)
+
     # -- what is asked ----------------------------------------------------------------------------
 
     def request(self, venue: str, client: str, message: object, now_ns: int) -> Fate:
         """What becomes of a request; its delay is by the driver's clock."""
-        if not self._scripts or not isinstance(message, Met):
+        if not isinstance(message, Met):
             return Fate()
         met, delay_ns = _request(venue, client, message), 0
         for one in self._scripts:
@@ -135,9 +140,6 @@ class Sabotage:
 
     def departures(self, venue: str, reply: Reply, path: Path, at_ns: int) -> Iterator[tuple[int, Reply]]:
         """When a report leaves, and what leaves with it: (driver's ns, message)."""
-        if not self._scripts:
-            yield path.due_ns(reply.to, at_ns), reply
-            return
         fate = self._report(venue, reply, at_ns)
         if fate.lost:
             return

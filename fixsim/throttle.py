@@ -48,7 +48,7 @@ class Throttle:
 class Throttles:
     """Every client's limits, by the settings: new orders with replaces, cancels with mass cancels."""
 
-    __slots__ = ("_cancels", "_orders")
+    __slots__ = ("_cancels", "_orders", "limited")
 
     def __init__(self, settings: Settings) -> None:
         self._orders: dict[tuple[str, str], Throttle] = {}
@@ -60,6 +60,8 @@ class Throttles:
                     self._orders[key] = Throttle(client.max_orders_per_s)
                 if client.max_cancels_per_s is not None:
                     self._cancels[key] = Throttle(client.max_cancels_per_s)
+        self.limited = bool(self._orders or self._cancels)
+        """Whether any client has a limit."""
 
     def refusal(self, venue: str, client: str, message: object, now_ns: int) -> str:
         """Why a message is beyond its client's limit; "" if it may pass, and counts."""

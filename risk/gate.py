@@ -323,9 +323,12 @@ class Gate:
         self.exposure.close(cl_ord_id)
 
     def adopt(self, order: NewOrder, filled_lots: int) -> None:
-        """Recovery: reserve an order that may already be at a venue, with no check."""
+        """Recovery: reserve an order that may already be at a venue, with no check. One of no parent was
+        adopted as a venue named it: such a number does not move our counter.
+        """
         self.exposure.adopt(order, filled_lots)
-        self._raise_counter(order.cl_ord_id)
+        if order.parent_id:
+            self._raise_counter(order.cl_ord_id)
 
     def _raise_counter(self, cl_ord_id: str) -> None:
         counter = self._counter_of(cl_ord_id)

@@ -191,6 +191,10 @@ class OrderTable:
         """Whether what the venue calls so has been applied."""
         return (child.venue, exec_id, child.cl_ord_id) in self._exec_ids
 
+    def fill(self, child: Child, exec_id: str) -> Fill | None:
+        """What stands of the fill that the venue calls so; None if nothing of that name was applied."""
+        return self._exec_ids.get((child.venue, exec_id, child.cl_ord_id))
+
     def cancel_sent(self, child: Child, cancel_id: str) -> None:
         child.cancel_ids.append(cancel_id)
         self._by_cancel[cancel_id] = child
@@ -239,15 +243,20 @@ class OrderTable:
 
         `leaves` is what the venue still works of the order.
         """
-        fill = self._exec_ids.get((child.venue, ref_id, child.cl_ord_id))
+        fill = self.fill(child, ref_id)
         if fill is None:
             return None
-        if not self._keep(child, exec_id, Fill(0, 0, 0)) or not fill.lots:
-            return 0
+        self._keep(child, exec_id, Fill(0, 0, 0))
+        if not fill.lots:
+            return 0  # a fill is void once, by whatever name that is said
         lots = fill.lots
         self._adjust(child, fill, Fill(0, fill.price_nanos, 0), leaves)
         self.move(child, ChildEvent.BUSTED)
         return lots
+
+    def void(self, child: Child, exec_id: str) -> None:
+        """A fill that has not come is void already: it counts for nothing if it comes."""
+        self._keep(child, exec_id, Fill(0, 0, 0))
 
     def correct(self, child: Child, exec_id: str, ref_id: str, now: Fill, leaves: int) -> int | None:
         """The fill `ref_id` was really `now`, and may be called `exec_id` from here on: how many lots it has

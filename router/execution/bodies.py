@@ -48,7 +48,7 @@ def cancel_body(approved: Approved[Cancel], lots_per_unit: int, now_ns: int) -> 
     cancel = approved.order
     order_id = b"37=%b\x01" % cancel.order_id.encode("latin-1") if cancel.order_id else b""
     return b"41=%b\x01%b11=%b\x0155=%b\x0154=%d\x0160=%b\x0138=%b\x01" % (
-        cancel.orig_cl_ord_id.encode(),
+        cancel.orig_cl_ord_id.encode("latin-1"),
         order_id,
         cancel.cl_ord_id.encode(),
         cancel.symbol.encode(),
@@ -61,7 +61,7 @@ def cancel_body(approved: Approved[Cancel], lots_per_unit: int, now_ns: int) -> 
 def status_body(child: Child, now_ns: int, version: Version = FIX44) -> bytes:
     """Body of OrderStatusRequest(H); OrdStatusReqID(790) ties the answer to this question where it is."""
     order_id = b"37=%b\x01" % child.order_id.encode("latin-1") if child.order_id else b""
-    name = child.cl_ord_id.encode()
+    name = child.cl_ord_id.encode("latin-1")
     question = b"790=%b.%d\x01" % (name, now_ns // 1_000_000) if version.status_req_id else b""
     return b"%b11=%b\x01%b55=%b\x0154=%d\x01" % (
         order_id, name, question, child.order.symbol.encode(), child.order.side,

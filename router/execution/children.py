@@ -229,6 +229,23 @@ class Children:
             self._core.queue_cancel(port, Outgoing(tags.ORDER_STATUS_REQUEST, body))
             self._expect_answer(child.cl_ord_id)
 
+    def reserve_unexplained(self, child: Child, lots: int) -> None:
+        """The venue has filled so much more of it than its fills tell: reserved until they come, also where
+        the order had ended here.
+        """
+        if lots and not child.is_live:
+            core = self._core
+            core.orders.reopen(child, lots)
+            self.known_to_risk(child, child.cum_lots)
+            core.gate.reopened(child.cl_ord_id, child.leaves)
+            self.listener.changed(child)
+        child.provisional_lots = lots
+
+    def known_to_risk(self, child: Child, cum_lots: int) -> None:
+        """What ended before a restart is not in the ledger; its parent's line has its fills."""
+        if not self._core.gate.exposure.knows(child.cl_ord_id):
+            self._core.gate.recall(child.order, cum_lots)
+
     def _expect_answer(self, cl_ord_id: str) -> None:
         due = self._core.now_ns + self._core.config.ack_timeout_ns
         if not self._acks:

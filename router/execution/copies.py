@@ -71,13 +71,8 @@ class Copies:
         )
         if child is None:
             child = self._strangers.adopt(core.order_ports[port.venue], report, is_live=False)
-        if not child.is_live:
-            core.orders.reopen(child, lots)
-            if not core.gate.exposure.knows(child.cl_ord_id):
-                core.gate.recall(child.order, child.cum_lots)
-            core.gate.reopened(child.cl_ord_id, child.leaves)
-            self._children.listener.changed(child)
-        child.provisional_lots = min(child.leaves, child.provisional_lots + lots)
+        lots += child.provisional_lots
+        self._children.reserve_unexplained(child, min(child.leaves, lots) if child.is_live else lots)
         self._children.lose(child)
 
     def _is_ours(self, port: Port, report: ExecutionReport) -> bool:

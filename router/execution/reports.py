@@ -14,7 +14,7 @@ from router.execution.strangers import Strangers
 from router.fix import tags
 from router.fix.codec import Message
 from router.fix.messages import ExecType, ExecutionReport, FieldError, OrderCancelReject, OrdStatus
-from router.orders import Child, ChildEvent, IllegalTransition
+from router.orders import Child, ChildEvent, ChildState, IllegalTransition
 
 ODDITIES_TOLD = 1000  # after so many different ones they are only in the journal, as the messages they are
 _LIVE = frozenset(
@@ -24,6 +24,9 @@ _LIVE = frozenset(
         OrdStatus.ACCEPTED_FOR_BIDDING,
     }
 )  # fmt: skip
+_OVER = frozenset(
+    {OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.EXPIRED, OrdStatus.REJECTED, OrdStatus.DONE_FOR_DAY}
+)
 _HEARD = frozenset({ExecType.PENDING_CANCEL, ExecType.PENDING_NEW})
 """Says only that the venue has heard us."""
 _TOLD = {
@@ -140,26 +143,61 @@ class Reports:
             )
             self._children.lose(child)
             return
-        explained = min(child.provisional_lots, lots)
+        explained, was_cum = min(child.provisional_lots, lots), child.cum_lots
         try:
             if not self._core.orders.trade(
                 child, report.exec_id, lots, report.last_px_nanos, report.commission_nanos
             ):
+                self._said_again(child, report)
                 return
         except IllegalTransition as illegal:
             self._core.alert(f"fill {report.exec_id}: {illegal}")
         child.provisional_lots -= explained
         gate = self._core.gate
-        if not gate.exposure.knows(child.cl_ord_id):
-            # Ended before a restart, and traded all the same: its parent's line holds its earlier fills.
-            gate.adopt(child.order, 0)
+        self._children.known_to_risk(child, was_cum)
         gate.filled(child.cl_ord_id, lots)
         if child.cum_lots > child.order.qty_lots:
             self._core.alert(f"{child.order.venue} overfilled {child.cl_ord_id}: {child.cum_lots} lots")
+        limit = child.order.price_nanos
+        if limit is not None and child.sign * (report.last_px_nanos - limit) > 0:
+            self._core.alert(
+                f"fill {report.exec_id} of {child.cl_ord_id}: LastPx(31) {report.last_px_nanos} nanos is "
+                f"beyond its limit, Price(44) {limit} nanos"
+            )
         if not child.is_live:
             gate.closed(child.cl_ord_id)
         self._children.listener.filled(child, lots, report)
         self._children.listener.changed(child)
+        self._hold_against(child, report)
+
+    def _said_again(self, child: Child, report: ExecutionReport) -> None:
+        """An ExecID(17) once more: the same fill, unless it says another, or that more is filled in all."""
+        fill, more = self._core.orders.fill(child, report.exec_id), report.cum_lots - child.cum_lots
+        assert fill is not None  # or it would not be again
+        was, now = (fill.lots, fill.price_nanos), (report.last_qty_lots, report.last_px_nanos)
+        if more <= 0 and (was == now or not fill.lots):
+            return
+        stood = f"{fill.lots} lots at {fill.price_nanos} nanos" if fill.lots else "void"
+        self._core.alert(
+            f"fill {report.exec_id} of {child.cl_ord_id} was {stood}, and comes again: LastQty(32) {now[0]} "
+            f"lots, LastPx(31) {now[1]} nanos, CumQty(14) {report.cum_lots} where we know {child.cum_lots}: "
+            "not applied, asking"
+        )
+        self._children.reserve_unexplained(child, max(0, more))
+        self._children.lose(child)
+
+    def _hold_against(self, child: Child, report: ExecutionReport) -> None:
+        """A fill says as well how much is filled in all, and whether that was the last of the order."""
+        more = report.cum_lots - child.cum_lots
+        if more > 0:
+            said = f"CumQty(14) {report.cum_lots} lots, we know fills of {child.cum_lots}"
+        elif child.is_live and report.ord_status in _OVER:
+            said = f"OrdStatus(39) {report.ord_status.value}, and {child.leaves} lots are left"
+        else:
+            return
+        self._core.alert(f"fill {report.exec_id} of {child.cl_ord_id} says {said}: asking")
+        self._children.reserve_unexplained(child, max(0, more))
+        self._children.lose(child)
 
     def _unknown(self, child: Child, report: ExecutionReport) -> None:
         """An ExecType(150) that we do not know: a fill where its quantities prove one, else a question."""
@@ -200,7 +238,7 @@ class Reports:
                 f"{child.order.venue} closed {child.cl_ord_id} at CumQty(14) {report.cum_lots} lots, "
                 f"we know fills of {child.cum_lots}"
             )
-            child.provisional_lots = report.cum_lots - child.cum_lots
+            self._children.reserve_unexplained(child, report.cum_lots - child.cum_lots)
             self._children.lose(child)
             return
         self._tell_lacking(child, report)
@@ -208,7 +246,7 @@ class Reports:
 
     def _status(self, child: Child, report: ExecutionReport) -> None:
         """An answer to OrderStatusRequest is no trade; it proves what an unknown order is."""
-        child.provisional_lots = max(0, report.cum_lots - child.cum_lots)
+        self._children.reserve_unexplained(child, max(0, report.cum_lots - child.cum_lots))
         if child.provisional_lots:
             self._core.alert(
                 f"{child.order.venue} says CumQty(14) {report.cum_lots} lots of {child.cl_ord_id}, "
@@ -217,6 +255,8 @@ class Reports:
             return
         self._tell_lacking(child, report)
         match report.ord_status:
+            case OrdStatus.PENDING_CANCEL if child.state is ChildState.UNKNOWN and child.cancel_ids:
+                pass  # it is going; asked again when that is overdue, not cancelled again at once
             case status if status in _LIVE:
                 self._children.move(child, ChildEvent.FOUND_LIVE)
             case OrdStatus.CANCELED:

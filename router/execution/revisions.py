@@ -19,6 +19,8 @@ _OVER = {
     OrdStatus.DONE_FOR_DAY: ChildEvent.EXPIRED,
 }
 
+_LARGEST_PX = (1 << 62) - 1  # beyond it a price is not even shown to the policy
+
 
 class Revisions:
     def __init__(self, core: Core, children: Children) -> None:
@@ -32,6 +34,8 @@ class Revisions:
         lots = core.orders.bust(child, report.exec_id, report.exec_ref_id, report.leaves_lots)
         if lots is None:
             self._unknown_fill(child, report, "busts")
+            if report.exec_ref_id:
+                core.orders.void(child, report.exec_ref_id)
             return
         if lots == 0:
             return  # said before
@@ -39,7 +43,7 @@ class Revisions:
             f"{child.order.venue} busted {lots} lots of {child.cl_ord_id}, fill {report.exec_ref_id}: "
             f"{report.text}"
         )
-        self._known_to_risk(child, was_cum)
+        self._children.known_to_risk(child, was_cum)
         core.gate.busted(child.cl_ord_id, lots, child.leaves)
         self._children.listener.busted(child, lots, report)
         self._settle(child, report)
@@ -62,7 +66,7 @@ class Revisions:
             f"{child.order.venue} corrected fill {report.exec_ref_id} of {child.cl_ord_id} to {now.lots} "
             f"lots at {now.price_nanos} nanos: {report.text}"
         )
-        self._known_to_risk(child, was_cum)
+        self._children.known_to_risk(child, was_cum)
         if grown < 0:
             core.gate.busted(child.cl_ord_id, -grown, child.leaves)
         elif grown > 0:
@@ -81,7 +85,7 @@ class Revisions:
                 self._reopen(child, report)
             return
         if report.cum_lots > child.cum_lots:
-            child.provisional_lots = report.cum_lots - child.cum_lots
+            self._children.reserve_unexplained(child, report.cum_lots - child.cum_lots)
             core.alert(
                 f"{child.order.venue} restated {child.cl_ord_id} at CumQty(14) {report.cum_lots} lots, we "
                 f"know fills of {child.cum_lots}: asking"
@@ -113,7 +117,7 @@ class Revisions:
             "for: cancelling it"
         )
         half_tick = instrument.px_to_nanos(1)
-        if px_nanos > 0 and px_nanos % half_tick == 0:
+        if 0 < px_nanos <= _LARGEST_PX and px_nanos % half_tick == 0:
             self._core.orders.reprice(child, px_nanos // half_tick)
         self._children.cancel(child)
 
@@ -133,15 +137,10 @@ class Revisions:
             f"{child.state.value}: cancelling it"
         )
         core.orders.reopen(child, report.leaves_lots)
-        self._known_to_risk(child, child.cum_lots)
+        self._children.known_to_risk(child, child.cum_lots)
         core.gate.reopened(child.cl_ord_id, child.leaves)
         self._children.listener.changed(child)
         self._children.cancel(child, kill=True)
-
-    def _known_to_risk(self, child: Child, cum_lots: int) -> None:
-        """What ended before a restart is not in the ledger; its parent's line has its fills."""
-        if not self._core.gate.exposure.knows(child.cl_ord_id):
-            self._core.gate.recall(child.order, cum_lots)
 
     def _unknown_fill(self, child: Child, report: ExecutionReport, does: str) -> None:
         self._core.alert(

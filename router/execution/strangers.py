@@ -32,7 +32,10 @@ class Strangers:
         is_live = report.ord_status in (OrdStatus.NEW, OrdStatus.PARTIALLY_FILLED)
         if not is_live and report.exec_type is not ExecType.TRADE:
             return None
-        return self.adopt(port, report, is_live=is_live)
+        child = self.adopt(port, report, is_live=is_live)
+        if not is_live:
+            self._children.lose(child)  # what it did before this fill is not known either
+        return child
 
     def adopt(self, port: Port, report: ExecutionReport, *, is_live: bool) -> Child:
         core = self._core

@@ -56,6 +56,7 @@ _NAMED: Final = frozenset({ExecType.TRADE, ExecType.TRADE_CORRECT, ExecType.TRAD
 _COUNTED: Final = frozenset({ExecType.TRADE, ExecType.TRADE_CORRECT})
 _RESIZED: Final = frozenset({ExecType.TRADE_CORRECT, ExecType.TRADE_CANCEL, ExecType.RESTATED})
 _NO_PARTIES: Final[Parties] = ()
+_LARGEST: Final = (1 << 62) - 1  # what one order may be about; more is no quantity, and no machine's integer
 Value = TypeVar("Value")
 
 
@@ -175,6 +176,8 @@ def _quantity(
             raise FieldError(tag, None, "is missing", REQUIRED_TAG_MISSING)
         if value < 0:
             raise FieldError(tag, fields.wire(tag), "is below zero")
+        if value > _LARGEST:
+            raise FieldError(tag, fields.wire(tag), f"is over {_LARGEST} lots")
         return value
 
     return read() if strict else odd.read(read, 0)

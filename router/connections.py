@@ -30,6 +30,8 @@ log = structlog.get_logger()
 MAX_UNCOUNTED = 10_000
 STRANGER_BYTES = 16 << 10  # the largest message taken from who has not logged on: it would be journalled
 SLOW_NS = 30_000_000_000  # a peer that has read nothing for so long is better off logging on again
+# SessionStatus(1409) of a Logon that has taken a NewPassword(925): none, session active, password changed
+TAKEN = frozenset({None, b"0", b"1"})
 LOGON_FIELD = b"\x0135=A\x01"
 SECRET_FIELDS = (b"\x01554=", b"\x01925=")
 # Their fields are the venues', and they come by the thousand: not searched for passwords.
@@ -182,7 +184,7 @@ class Connections:
             engine.message(index, message, now_ns)
             handled_ns = self._now_ns()
             if message.msg_type == tags.LOGON:
-                self._logon(port, index, link)
+                self._logon(port, index, link, message)
             self._stamped.append(
                 (
                     port.session.name,
@@ -220,19 +222,25 @@ class Connections:
                 written_ns = flushed_ns if wrote else None
                 self.stamps.message(session, msg_type, sent_ns, arrived_ns, handled_ns, written_ns)
 
-    def _logon(self, port: Port, index: int, link: Link) -> None:
+    def _logon(self, port: Port, index: int, link: Link, message: Message) -> None:
         if port.session.is_logged_on:
             link.framer.max_message_bytes = MAX_MESSAGE_BYTES
             if index in self._addresses:
                 self._addresses[index].good(self._now_ns())
-                self._password_changed(port.session.name)
+                self._password_changed(port.session.name, message.get(tags.SESSION_STATUS))
         elif port.kind.is_acceptor:
             self._strangers.failed(port.session.name, self._now_ns())
 
-    def _password_changed(self, name: str) -> None:
-        """The peer has taken our NewPassword(925): from now on that is the password."""
+    def _password_changed(self, name: str, status: bytes | None) -> None:
+        """The peer has our NewPassword(925), and has taken it if it does not say otherwise: then, from now
+        on that is the password.
+        """
         secret = self._ways[name].secrets.get(tags.NEW_PASSWORD)
-        if secret is not None and self._new_passwords.get(name) != secret:
+        if secret is None or self._new_passwords.get(name) == secret:
+            return
+        if status not in TAKEN:
+            log.error("password not changed", session=name, status=show(status or b""))
+        else:
             self._new_passwords[name] = secret
             log.warning("password changed", session=name, todo="put it in password_file, before a restart")
 

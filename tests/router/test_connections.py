@@ -16,7 +16,7 @@ from router.addresses import LASTED_NS, Backoff
 from router.connections import SLOW_NS, STRANGER_BYTES, Connections
 from router.credentials import Credential
 from router.fix import events, secrets
-from router.fix.codec import Encoder, Framer, parse
+from router.fix.codec import Encoder, Framer, check_sum, parse
 from router.fix.session import Session, SessionConfig
 from router.fix.states import State
 from router.fix.versions import FIX50SP2
@@ -152,12 +152,18 @@ class Shell:
 
     # Peers.
 
-    def log_on(self, index: int) -> None:
-        """The venue answers our Logon."""
+    def log_on(self, index: int, status: bytes = b"") -> None:
+        """The venue answers our Logon; `status` is its SessionStatus(1409) in place of 3."""
         peer, wire = self.rig.peers[index], self.wires[index]
         peer.connected(self.rig.now)
         message = parse(bytes(wire.got))
-        deliver(wire, sends(peer.received(message, self.rig.now)))  # type: ignore[arg-type]
+        answer = sends(peer.received(message, self.rig.now))  # type: ignore[arg-type]
+        if status:
+            first, end, rest = answer.partition(b"\x011409=3\x0110=")
+            assert end
+            first += b"\x011409=" + status + b"\x01"
+            answer = first + b"10=%03d" % check_sum(first) + rest[3:]
+        deliver(wire, answer)
 
     def state(self, index: int) -> State:
         return self.rig.core.ports[index].session.state
@@ -621,18 +627,19 @@ async def test_a_new_password_that_the_venue_has_taken_is_the_password_from_then
     shell = Shell({VENUE: way}, **specs(VENUE, **changes))
     shell.rig.peers[OE1] = Session(SessionConfig("x", "acceptor", "XLIT1", "SLUICE-OE", FIX50SP2))
     passwords = []
-    for taken in (False, True, True):
-        shell.rig.now += FIRST_NS
+    for says in (b"", b"3", b"1", b"3"):
+        shell.rig.now += CAP_NS
         await shell.dial_due()
         message = parse(bytes(shell.wires[OE1].got))
         passwords.append((message.get(554), message.get(925)))  # type: ignore[union-attr]
-        if taken:
-            shell.log_on(OE1)
+        if says:
+            shell.log_on(OE1, says)
             assert shell.state(OE1) is State.ACTIVE
             shell.rig.peers[OE1].disconnected(shell.rig.now)
         shell.wires[OE1].end()
-    assert passwords == [(SECRET, new), (SECRET, new), (new, new)]
+    assert passwords == [(SECRET, new), (SECRET, new), (SECRET, new), (new, new)]
     logged = capsys.readouterr().out
+    assert logged.count("password not changed") == 1
     assert logged.count("password changed") == 1
     assert "s3cret" not in logged
     assert new not in journal_of(shell)

@@ -162,12 +162,16 @@ class Terms(Table):
             ("next_expected", self.next_expected, version.next_expected),
         ):
             if value and not has:
-                raise ValueError(f"{field} = {value!r}: {self.version} has no such field in Logon(A)")
+                shown = "true" if value is True else repr(value)
+                raise ValueError(f"{field} = {shown}: {self.version} has no such field in Logon(A)")
         if self.custom_tags and not self.checks:
             raise ValueError('custom_tags: nothing looks at tags with validation = "framing"')
-        if self.cancels_per_s is not None and not (self.max_messages_per_s or 0) > self.cancels_per_s:
-            limit = f"max_messages_per_s = {self.max_messages_per_s}"
-            raise ValueError(f"cancels_per_s = {self.cancels_per_s} is not below {limit}")
+        if self.cancels_per_s is not None:
+            share, limit = f"cancels_per_s = {self.cancels_per_s}", self.max_messages_per_s
+            if limit is None:
+                raise ValueError(f"{share} is a share of max_messages_per_s, which is missing")
+            if self.cancels_per_s >= limit:
+                raise ValueError(f"{share} is not below max_messages_per_s = {limit}")
         return self
 
     @property
@@ -183,7 +187,7 @@ class Session(Terms):
 
     sender_comp_id: CompId
     target_comp_id: CompId
-    addresses: Annotated[tuple[Address, ...], Field(max_length=8, strict=False)] = ()
+    addresses: Annotated[tuple[Address, ...], Field(min_length=1, max_length=8, strict=False)] | None = None
     """The primary first; in place of the venue's host and port."""
     new_password_file: FilePath | None = None
     """NewPassword(925), while the venue still knows the old one. FIX.5.0SP2 only."""

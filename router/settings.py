@@ -115,6 +115,8 @@ class Oms(Table):
     @model_validator(mode="after")
     def _desks_fit(self) -> Self:
         names_once("comp_id", [desk.comp_id for desk in self.desks])
+        if self.comp_id in [desk.comp_id for desk in self.desks]:
+            raise ValueError(f"comp_id = {self.comp_id!r} is ours, and a desk's too")
         traders = {desk.comp_id for desk in self.desks if desk.drop_copy_of is None}
         for desk in self.desks:
             if desk.drop_copy_of is not None and desk.drop_copy_of not in traders:

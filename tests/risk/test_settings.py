@@ -62,7 +62,7 @@ def test_each_limit_is_required(tmp_path: Path, limits_text: str) -> None:
     ("collar_bp = 50\n", 'collar_bp = "50"\n', "price.collar_bp = '50': Input should be a valid integer"),
     ("collar_bp = 50\n", "collar_bp = 50.0\n", "price.collar_bp = 50.0: Input should be a valid integer"),
     ("collar_bp = 50\n", "collar_bp = 0\n", "price.collar_bp = 0: Input should be greater than 0"),
-    ("collar_bp = 50\n", "collar_bp = true\n", "price.collar_bp = True"),
+    ("collar_bp = 50\n", "collar_bp = true\n", "price.collar_bp = true: "),
     ("venue_max_silence_ms = 5000", "venue_max_silence_s = 5",
      "market_data.venue_max_silence_s is not a setting (did you mean venue_max_silence_ms?)"),
     ("max_share_of_parent_bp = 2500", "max_share_of_parent_bp = 10001", "less than or equal to 10000"),

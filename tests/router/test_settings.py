@@ -90,6 +90,13 @@ FAULTS = [
     ("venues.toml", "slot = 2", "slot = 1", ["slot 1 appears more than once"]),
     ("venues.toml", '"XLIT2"\nslot', '"XLIT1"\nslot', ["name XLIT1 appears more than once"]),
     ("venues.toml", "port = 9402", "port = 9401", ["port 127.0.0.1:9401 appears more than once"]),
+    (
+        "venues.toml",
+        'target_comp_id = "XDRK" }',
+        'target_comp_id = "XDRK", addresses = [] }',
+        ["venues.2.order_entry.addresses: ", "at least 1 entry"],
+    ),
+    ("router.toml", 'comp_id = "DESK1"', 'comp_id = "SLUICE"', ["comp_id = 'SLUICE' is ours"]),
     ("venues.toml", 'kind = "lit" ', 'kind = "dark" ', ["XLIT1 is dark: it quotes nothing"]),
     (
         "venues.toml",
@@ -113,6 +120,53 @@ def test_a_fault_names_file_field_value_and_rule(
     assert "\n" not in text
     for part in parts:
         assert part in text
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "says"),
+    [
+        (
+            "venues.toml",
+            '"XDRK" }',
+            '"XDRK", validation = "strict" }',
+            "venues.2.order_entry.validation = 'strict': Input should be 'framing' or 'full', or a list",
+        ),
+        (
+            "venues.toml",
+            '"XDRK" }',
+            '"XDRK", validation = ["groups", "tags"] }',
+            "venues.2.order_entry.validation.1 = 'tags': Input should be 'required', 'values', 'types', "
+            "'groups', 'unknown_tags', 'user_tags', 'field_order', 'empty_values', 'repeated_tags' or "
+            "'msg_types'",
+        ),
+        (
+            "router.toml",
+            'uid = "self"',
+            'uid = "root"',
+            "control.operators.0.uid = 'root': Input should be a valid integer, or 'self'",
+        ),
+        (
+            "router.toml",
+            'desks = [{ comp_id = "DESK1" }]',
+            'desks = ["DESK1"]',
+            "oms.desks.0 = 'DESK1': Input should be a table",
+        ),
+        (
+            "venues.toml",
+            '"XDRK" }',
+            '"XDRK", version = "FIX.4.2", next_expected = true }',
+            "venues.2.order_entry: next_expected = true: FIX.4.2 has no such field in Logon(A)",
+        ),
+    ],
+)
+def test_a_fault_is_said_in_the_files_words_and_once(
+    etc: Path, name: str, old: str, new: str, says: str
+) -> None:
+    """Not by the names of our types, nor again for each of the forms that a value may have."""
+    change(etc / name, old, new)
+    with pytest.raises(SettingsError) as fault:
+        load(etc / "router.toml")
+    assert str(fault.value) == f"{etc / name}: {says}"
 
 
 def test_a_missing_file_is_named(etc: Path) -> None:

@@ -171,7 +171,7 @@ target_comp_id = "XDRK"
             '"DESK1", version = "FIX.4.2", username = "u", password_file = "p" }',
             "username = 'u': FIX.4.2 has no such field in Logon(A)",
         ),
-        ("venues.toml", '"XDRK" }', '"XDRK", cancels_per_s = 5 }', "max_messages_per_s = None"),
+        ("venues.toml", '"XDRK" }', '"XDRK", cancels_per_s = 5 }', "max_messages_per_s, which is missing"),
         ("venues.toml", '"XDRK" }', '"XDRK", custom_tags = [{ tag = 9 }] }', "nothing looks at tags"),
         ("venues.toml", '"XDRK" }', '"XDRK", tls = { ca = "a" } }', "tls.server_name is missing"),
         (

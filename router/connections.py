@@ -101,13 +101,14 @@ class Connections:
         """What the time brings: sessions that open or close, strangers who do not log on, peers who do not
         read.
         """
-        for name, period in self.hours.turns(now_ns):
+        for name, period, goes_on in self.hours.turns(now_ns):
             index = self._named(name)
             request: dict[str, Any]
             if period is None:
                 request = {"cmd": "close session", "name": name, "reason": "closed by its schedule"}
             else:
                 request = {"cmd": "open session", "name": name, "period_ns": period.start_ns}
+                request |= {"goes_on": True} if goes_on else {}
                 if index in self._addresses:
                     self._addresses[index].wake(now_ns)
             self._engine.operator(0, request, now_ns)

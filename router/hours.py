@@ -13,10 +13,13 @@ from router.schedule import Period, Schedule
 
 
 class Turn(NamedTuple):
-    """A session opens, goes over to another period, or closes (no period)."""
+    """A session opens, goes over to another period, or closes (no period). `goes_on`: the period is the one
+    that was, by other times, for the settings were read again while it lasted.
+    """
 
     session: str
     period: Period | None
+    goes_on: bool = False
 
 
 class Hours:
@@ -34,8 +37,10 @@ class Hours:
             if now_ns < self._changes.get(session, now_ns):
                 continue
             period = schedule.period(now_ns)
-            if session not in self._periods or period != self._periods[session]:
-                turns.append(Turn(session, period))
+            before = self._periods.get(session)
+            if session not in self._periods or period != before:
+                goes_on = period is not None and before is not None and now_ns < before.end_ns
+                turns.append(Turn(session, period, goes_on))
             self._periods[session] = period
             self._changes[session] = schedule.next_change_ns(now_ns)
         return turns

@@ -30,7 +30,8 @@ class Sessions:
         """One of COMMANDS. "open" and "close" come from the shell's calendar; the others from an operator."""
         match request["cmd"]:
             case "open session":
-                self._open(self._port(request["name"]), request["period_ns"])
+                goes_on = request.get("goes_on", False)
+                self._open(self._port(request["name"]), request["period_ns"], goes_on)
             case "close session":
                 self._close(self._port(request["name"]), request["reason"])
             case "reset session":
@@ -47,7 +48,8 @@ class Sessions:
             port.reset_due = False
             self._handle(self._core, port, port.session.reset(self._core.now_ns))
 
-    def _open(self, port: Port, period_ns: int) -> None:
+    def _open(self, port: Port, period_ns: int, goes_on: bool) -> None:
+        """`goes_on`: it is the period that was, and so is one that began before it: the settings changed."""
         core = self._core
         before, port.period_ns = port.period_ns, period_ns
         port.is_open = True
@@ -55,7 +57,7 @@ class Sessions:
         if before == period_ns:
             return  # the process began again within it
         core.note("session opens", session=name, period_ns=period_ns)
-        if not core.config.sessions[port.index].reset_at_start:
+        if not core.config.sessions[port.index].reset_at_start or goes_on or period_ns < before:
             return
         numbers = (port.session.next_out, port.session.next_in)
         if not before:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from router.actions import JOIN, encode
 from router.config import SessionSpec
 from router.fix.states import State
@@ -133,6 +135,27 @@ def test_a_restart_in_the_middle_of_a_period_resets_nothing() -> None:
     opens(rig, START)
     assert numbers(rig) == before
     assert not rig.core.ports[OE1].reset_due
+
+
+@pytest.mark.parametrize(
+    "moved", [{"period_ns": START - SECOND}, {"period_ns": START + SECOND, "goes_on": True}]
+)
+def test_a_period_whose_start_is_moved_while_it_lasts_resets_nothing_and_the_next_one_does(
+    moved: dict[str, Any],
+) -> None:
+    rig = rig_with(reset_at_start=True)
+    opens(rig, START)
+    rig.up(OE1)
+    before = numbers(rig)
+    tell(rig, "open session", **moved)
+    assert not any("are reset" in alert for alert in rig.alerts)
+    assert min(numbers(rig)) >= min(before) > 1
+    assert not rig.core.ports[OE1].reset_due
+    opens(rig, moved["period_ns"])  # the router was restarted
+    assert not any("are reset" in alert for alert in rig.alerts)
+    opens(rig, START + DAY_NS)
+    assert any("a new period begins" in alert for alert in rig.alerts)
+    lives_again(rig)
 
 
 def test_a_schedule_that_came_later_than_the_numbers_waits_for_its_next_period() -> None:

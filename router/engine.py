@@ -73,7 +73,8 @@ class Engine:
         core = Core(config, instruments, gate, ids, self._journal, now_ns=now_ns)
         old = self.core
         self.core = core
-        self.execution = Execution(core, self)
+        before = self.execution if old is not None else None
+        self.execution: Execution = Execution(core, self)
         self.kills = Kills(core, self.execution)
         self.ticker = Ticker(core, self.execution)
         self.oms = Oms(core, self.ticker, self.execution)
@@ -82,6 +83,8 @@ class Engine:
         open_markets(core)
         if old is not None:
             self._carry_over(core, old)
+        if before is not None:
+            self.execution.inherit(before)
         core.pump()
 
     def link(self, index: int, up: bool, now_ns: int) -> None:
@@ -267,7 +270,7 @@ class Engine:
             case tags.ORDER_CANCEL_REJECT if port.kind is PortKind.DROP_COPY:
                 pass  # of a request that order entry is told of
             case tags.ORDER_CANCEL_REJECT:
-                self.execution.cancel_refused(OrderCancelReject.parse(message, version))
+                self.execution.cancel_refused(port, OrderCancelReject.parse(message, version))
             case tags.BUSINESS_MESSAGE_REJECT:
                 ref = (message.get(tags.BUSINESS_REJECT_REF_ID) or b"").decode("latin-1")
                 text = (message.get(tags.TEXT) or b"").decode("latin-1")
@@ -403,8 +406,7 @@ class Engine:
             core.gate.kill.apply(latch.as_event())
         desks = {port.session.name: port.index for port in core.ports}
         for work in core.parents.values():
-            if work.desk >= 0:
-                work.desk = desks.get(old.ports[work.desk].session.name, -1)
+            work.desk = desks.get(work.parent.desk, -1)
             live = core.orders.live(work.parent.parent_id)
             # The ledger adds what the live children have done, as they are adopted.
             done_lots = work.filled_lots - sum(child.cum_lots for child in live)

@@ -34,8 +34,8 @@ class Execution(Children):
         """An ExecutionReport that does not say what it takes to apply it."""
         self._reports.unread(port, message, error)
 
-    def cancel_refused(self, report: OrderCancelReject) -> None:
-        self._reports.cancel_refused(report)
+    def cancel_refused(self, port: Port, report: OrderCancelReject) -> None:
+        self._reports.cancel_refused(port, report)
 
     def message_refused(self, port: Port, ref: str, text: str) -> None:
         """A business or session reject of one of ours. `ref`: the ClOrdID, "" if it names none."""
@@ -44,6 +44,10 @@ class Execution(Children):
     def copied(self, port: Port, report: ExecutionReport) -> None:
         """An ExecutionReport of a venue's drop copy session."""
         self._copies.copied(port, report)
+
+    def inherit(self, before: Execution) -> None:
+        """A restart: what copies said shortly before is still held against order entry."""
+        self._copies.inherit(before._copies)
 
     def copies_due(self) -> None:
         """Whatever copies said and order entry has not said in time is to be told."""

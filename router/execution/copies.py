@@ -35,6 +35,19 @@ class Copies:
         child = self._reports.child_of(port, report)
         if child is not None and self._core.orders.knows(child, report.exec_id):
             return
+        if child is not None and self._strangers.differs(port, report, child):
+            return
+        self._wait(port, report)
+
+    def inherit(self, before: Copies) -> None:
+        """After a restart: what order entry had not said yet is waited for as from now."""
+        ports = {port.session.name: port for port in self._core.ports}
+        self._provisional = before._provisional
+        for _, port, report in before._waiting:
+            if (here := ports.get(port.session.name)) is not None:
+                self._wait(here, report)
+
+    def _wait(self, port: Port, report: ExecutionReport) -> None:
         due = self._core.now_ns + self._core.config.ack_timeout_ns
         if not self._waiting:
             self._core.timers.set(("copies", ""), due)

@@ -56,9 +56,11 @@ class Reports:
             if child is None:
                 return
         order = child.order
-        if child.venue != port.venue or report.symbol != order.symbol or report.side != order.side:
-            self._strangers.mistaken(port, report, child)
+        if self._strangers.mistaken(port, report, child):
             return
+        if report.account and report.account != order.account:
+            wrong = f"Account(1) {report.account!r} is not {order.account!r}, which the order is for"
+            self._tell_once(port, child.cl_ord_id, wrong)
         if report.order_id and report.order_id != "NONE":
             self._core.orders.name(child, report.order_id)
         self._apply(child, report)
@@ -119,11 +121,17 @@ class Reports:
         self._core.alert(f"{what}; asking for {child.cl_ord_id}")
         self._children.lose(child)
 
-    def cancel_refused(self, report: OrderCancelReject) -> None:
+    def cancel_refused(self, port: Port, report: OrderCancelReject) -> None:
         """Applies the status of the reject; where that does not explain itself, asks."""
         child = self._core.orders.find(report.cl_ord_id)
         if child is None or not child.is_live:
             return  # the order ended before its cancel came; that is what the venue says
+        if child.venue != port.venue:
+            self._core.alert(
+                f"{port.session.name} refuses cancel {report.cl_ord_id}, which is of {child.cl_ord_id} at "
+                f"{child.order.venue}: not touched"
+            )
+            return
         self._children.move(child, ChildEvent.CANCEL_REFUSED)
         if report.ord_status not in (OrdStatus.NEW, OrdStatus.PARTIALLY_FILLED):
             self._children.lose(child)
@@ -131,7 +139,7 @@ class Reports:
     def message_refused(self, port: Port, ref: str, text: str) -> None:
         child = self._core.orders.find(ref) if ref else None
         self._core.alert(f"{port.session.name} refused a message of ours ({ref or 'unnamed'}): {text}")
-        if child is not None and child.is_live:
+        if child is not None and child.is_live and child.venue == port.venue:
             self._children.lose(child)
 
     def _trade(self, child: Child, report: ExecutionReport) -> None:
@@ -282,10 +290,12 @@ class Reports:
             )
 
     def _tell_oddities(self, port: Port, report: ExecutionReport) -> None:
-        """Each once a session."""
         for oddity in report.oddities:
-            key = (port.index, oddity)
-            if key not in self._odd and len(self._odd) < ODDITIES_TOLD:
-                self._odd.add(key)
-                name = report.cl_ord_id or report.order_id
-                self._core.alert(f"{port.session.name}: ExecutionReport of {name}: {oddity}: passed over")
+            self._tell_once(port, report.cl_ord_id or report.order_id, f"{oddity}: passed over")
+
+    def _tell_once(self, port: Port, name: str, oddity: str) -> None:
+        """Each once a session."""
+        key = (port.index, oddity)
+        if key not in self._odd and len(self._odd) < ODDITIES_TOLD:
+            self._odd.add(key)
+            self._core.alert(f"{port.session.name}: ExecutionReport of {name}: {oddity}")

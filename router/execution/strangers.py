@@ -59,15 +59,24 @@ class Strangers:
             self._children.cancel(child, kill=True)
         return child
 
-    def mistaken(self, port: Port, report: ExecutionReport, child: Child) -> None:
-        """It names one of our orders, and says of it what that order is not."""
+    def mistaken(self, port: Port, report: ExecutionReport, child: Child) -> bool:
+        """It names one of our orders, and says of it what that order is not: told, and a fill answered."""
+        if not self.differs(port, report, child):
+            return False
+        reason = DKReason.WRONG_SIDE if report.side != child.order.side else DKReason.OTHER
+        self._dont_know(port, report, reason, f"{child.cl_ord_id} is another order")
+        return True
+
+    def differs(self, port: Port, report: ExecutionReport, child: Child) -> bool:
+        """The same, and only told."""
         order = child.order
+        if child.venue == port.venue and report.symbol == order.symbol and report.side == order.side:
+            return False
         self._core.alert(
             f"{port.session.name} reports {report.cl_ord_id} as Side(54) {report.side} of "
             f"{report.symbol}; it is {order.side} of {order.symbol} at {order.venue}: not touched"
         )
-        reason = DKReason.WRONG_SIDE if report.side != order.side else DKReason.OTHER
-        self._dont_know(port, report, reason, f"{child.cl_ord_id} is another order")
+        return True
 
     def _dont_know(self, port: Port, report: ExecutionReport, reason: DKReason, text: str) -> None:
         """Only what says that somebody owes money is answered."""

@@ -30,6 +30,7 @@ UNKNOWN_ORDER: Final = 1
 BY_BROKER: Final = 2
 ALREADY_PENDING: Final = 3
 DUPLICATE_ID: Final = 6
+_SHUT: Final = "a venue holds an order that may be its: it gets no further child, and can only be cancelled"
 
 
 class Replaces:
@@ -120,6 +121,8 @@ class Replaces:
             return UNKNOWN_ORDER, f"{request.orig_cl_ord_id} was replaced by {work.parent.cl_ord_id}"
         if self._ticker.stopped:
             return BY_BROKER, "the router is stopping"
+        if work.is_shut:
+            return BY_BROKER, _SHUT
         has_started = work.state is not ParentState.PENDING
         try:
             wanted = instead_of(work.parent, request, has_started=has_started, now_ns=core.now_ns)
@@ -147,6 +150,9 @@ class Replaces:
     def _finish(self, work: ParentWork, replacement: Replacement) -> None:
         """Nothing stands in its way any more but risk, which looks at it as it is now."""
         core, wanted, before = self._core, replacement.parent, work.parent
+        if work.is_shut:
+            self.abandon(work, _SHUT, BY_BROKER)
+            return
         refusal = core.gate.amend(wanted, core.markets[wanted.symbol].market, core.now_ns)
         if refusal is not None:
             self.abandon(work, refusal.text, BY_BROKER)

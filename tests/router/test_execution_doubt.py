@@ -6,13 +6,16 @@ from dataclasses import replace
 
 import pytest
 
+from risk.order import Side
 from router.actions import JOIN, NULL, encode
 from router.fix.messages import ExecType, NewOrderSingle, OrdStatus
 from router.orders import ChildState
-from tests.router.rig import BID, BTC, LIT1, SYMBOL, Rig
+from tests.router import test_execution_revisions as revisions
+from tests.router.rig import BID, BTC, LIT1, LIT2, SYMBOL, Rig
 from tests.router.test_execution import TENTH, resting
 from tests.router.test_execution_revisions import HALF, adds_up, revise, told
 
+DROP = revisions.TestDropCopy()
 HUGE = 10**10 * 10 * BTC  # lots; more than 62 bits hold
 
 
@@ -114,6 +117,67 @@ class TestBusts:
         revise(rig, order, ExecType.TRADE_CANCEL, OrdStatus.CANCELED, leaves=0, cum=1000, ref=early)
         assert rig.child(order).cum_lots == 1000
         adds_up(rig, order)
+
+
+class TestAnotherVenue:
+    def test_refuses_no_cancel_of_this_one(self) -> None:
+        rig, order = resting()
+        rig.cancel_parent()
+        rig.refuse_cancel(rig.cancels(LIT1)[-1], LIT2, OrdStatus.NEW)
+        assert rig.child(order).state is ChildState.PENDING_CANCEL
+        assert told(rig, f"which is of {order.cl_ord_id} at XLIT1: not touched")
+
+    def test_refuses_no_order_of_this_one(self) -> None:
+        rig, order = resting()
+        rig.refuse_message(order, LIT2)
+        assert rig.child(order).state is ChildState.WORKING
+        assert told(rig, "XLIT2 refused a message of ours")
+
+
+class TestCopies:
+    def test_are_held_against_order_entry_across_a_restart(self) -> None:
+        rig, order = DROP.rig()
+        rig.canceled(order, LIT1)
+        DROP.copy(rig, order)
+        rig.restart()
+        rig.up()
+        assert rig.reserved() == (0, 0)
+        rig.run(5)
+        assert told(rig, f"a copy says fill E-1 of {order.cl_ord_id}")
+        assert rig.reserved() == (0, HALF)
+        rig.fill(order, LIT1, HALF, exec_id="E-1", px=BID)
+        assert rig.reserved() == (HALF, 0)
+
+    def test_that_do_not_fit_the_order_are_told_and_not_applied(self) -> None:
+        rig, order = DROP.rig()
+        DROP.copy(rig, order, side=Side.SELL)
+        rig.run(5)
+        assert told(rig, f"XLIT1-DC reports {order.cl_ord_id} as Side(54) 2")
+        assert rig.child(order).provisional_lots == 0
+        assert not [raw for index, raw in rig.sent if index == 0 and raw.msg_type == b"Q"]
+
+
+def test_another_account_is_told_once_and_the_fill_counts() -> None:
+    rig, order = resting()
+    other = replace(order, account="OTHER")
+    for n in (1, 2):
+        rig.fill(other, LIT1, HALF // 2, cum=HALF // 2 * n, px=BID)
+    assert sum("Account(1) 'OTHER' is not 'ACCT1'" in alert for alert in rig.alerts) == 1
+    adds_up(rig, order)
+    assert rig.child(order).cum_lots == HALF
+
+
+@pytest.mark.parametrize(("cum", "filled"), [("0", 0), ("0.5", HALF)])
+def test_an_exec_trans_type_that_the_version_does_not_have_makes_no_fill(cum: str, filled: int) -> None:
+    rig, order = resting()
+    name = order.cl_ord_id
+    body = (
+        f"37=V-{name}|11={name}|20=1|17=E9|150=F|39=1|55={SYMBOL}|54=1|151=0.5|14={cum}|6=1|32=0.5|31=6190|"
+    )
+    rig.say(rig.port(LIT1), b"8", body.replace("|", "\x01").encode())
+    assert told(rig, "ExecTransType(20) '1' is not FIX.4.4's: ExecType(150) does not count")
+    assert rig.child(order).cum_lots == filled
+    adds_up(rig, order)
 
 
 class TestWhatHasEnded:

@@ -447,3 +447,23 @@ def test_the_oldest_parents_that_are_over_are_forgotten_and_their_late_fills_ale
     assert rig.reports()[-1].ord_rej_reason == 6
     rig.order("DESK1", "D9", lots=BTC)
     assert rig.work.parent.parent_id.endswith("P5")
+
+
+def test_a_desk_whose_session_was_out_of_the_settings_for_a_while_has_its_parents_back() -> None:
+    rig = Desks()
+    rig.order("DESK2")
+    kept = rig.core.config.sessions
+    rig.changes["sessions"] = tuple(spec for spec in kept if "DESK2" not in spec.name)
+    rig.restart()
+    assert rig.work.desk == -1
+    rig.changes["sessions"] = kept
+    rig.restart()
+    assert rig.work.desk == rig.of("DESK2")
+
+
+def test_a_party_that_does_not_say_what_it_is_is_no_executing_firm() -> None:
+    rig = Desks()
+    body = f"11=D1|1=ACCT1|55={SYMBOL}|54=1|38=1|40=1|60=20180713-20:47:11|453=1|448=X|"
+    rig.say(rig.desk, b"D", body.replace("|", "\x01").encode())
+    assert rig.reports_to("DESK1")[-1].text == "PartyRole(452) is missing beside a PartyID(448)"
+    assert not rig.core.parents

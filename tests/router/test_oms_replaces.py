@@ -359,3 +359,22 @@ def test_names_and_the_count_of_amendments_survive_the_process() -> None:
     assert rig.reports()[-1].ord_rej_reason == 6
     rig.replace("R1", "R2", lots=12 * BTC)
     assert rig.reports()[-1].orig_cl_ord_id == "R1"
+
+
+def test_a_parent_that_gets_no_further_child_is_not_replaced_however_long_ago_that_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("risk.exposure.CLOSED_PARENTS_KEPT", 1)
+    rig = Desks()
+    rig.order("DESK1")
+    (work,) = rig.core.parents.values()
+    work.is_shut = True
+    rig.core.gate.parent_closed(work.parent.parent_id)
+    for n in (1, 2):
+        rig.order("DESK1", f"B{n}", lots=n * BTC)
+        rig.cancel("DESK1", f"B{n}")
+    assert work.parent.parent_id not in rig.core.gate.exposure.parents
+    rig.replace("D1", lots=5 * BTC)
+    assert refused(rig)[0] == 2
+    assert "gets no further child" in refused(rig)[1]
+    assert work.parent.qty_lots == 10 * BTC

@@ -98,6 +98,8 @@ def common(message: Message, instruments: Instruments, version: Version) -> tupl
             if exec_type is None:
                 return None
         status = status_of(exec_type, status)
+    elif trans and trans != _NEW:
+        return None  # FIX 4.2's way to say that this is no news, in a version that does not have it
     if (exec_type is ExecType.TRADE or exec_type is ExecType.TRADE_CORRECT) and there & _TRADE != _TRADE:
         return None
     return (

@@ -151,6 +151,10 @@ def _kind(fields: Fields, version: Version, odd: _Oddities) -> tuple[ExecType, O
             return ExecType.UNKNOWN, status
         if (kind := TRANS_TYPES[trans_type]) is not None:
             return kind, status
+    elif (trans := fields.text(tags.EXEC_TRANS_TYPE)) not in ("", "0"):
+        # FIX 4.2's way to take a fill back, in a version that says so otherwise: it may be no fill.
+        odd.texts.append(f"ExecTransType(20) {trans!r} is not {version.name}'s: ExecType(150) does not count")
+        return ExecType.UNKNOWN, status
     exec_type = odd.read(
         lambda: fields.required_choice(tags.EXEC_TYPE, exec_types(version)), ExecType.UNKNOWN
     )

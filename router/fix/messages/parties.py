@@ -11,7 +11,7 @@ from typing import Final
 from risk.order import Party
 from router.fix import tags
 from router.fix.codec import Message
-from router.fix.messages.fields import FieldError, Fields, joined
+from router.fix.messages.fields import REQUIRED_TAG_MISSING, FieldError, Fields, joined
 from router.fix.versions import Version
 
 EXECUTING_FIRM: Final = 1
@@ -23,6 +23,7 @@ _FIELD_OF_ROLE: Final = {EXECUTING_FIRM: 76, CLIENT_ID: 109, CLEARING_FIRM: 439}
 _ROLE_OF_FIELD: Final = {field: role for role, field in _FIELD_OF_ROLE.items()}
 _RULE_80A: Final = frozenset("AIPW")  # the same letter in both fields
 _MAX_PARTIES: Final = 100
+_NO_ROLE: Final = -1  # a party of which nothing has said yet what it is
 
 
 Parties = tuple[Party, ...]
@@ -114,11 +115,14 @@ def _members(message: Message) -> Parties:
     found: list[Party] = []
     for tag, value in message.fields():
         if tag == tags.PARTY_ID:
-            found.append(Party(value.decode("latin-1")))
+            found.append(Party(value.decode("latin-1"), _NO_ROLE))
         elif tag == tags.PARTY_ROLE and found:
             if not (value.isdigit() and len(value) < 6):
                 raise FieldError(tag, value, "is not an integer", 6)
             found[-1] = found[-1]._replace(role=int(value))
         elif tag == tags.PARTY_ID_SOURCE and found:
             found[-1] = found[-1]._replace(source=value.decode("latin-1"))
+    if any(one.role == _NO_ROLE for one in found):
+        rule = f"is missing beside a {tags.name_of(tags.PARTY_ID)}"
+        raise FieldError(tags.PARTY_ROLE, None, rule, REQUIRED_TAG_MISSING)
     return tuple(found)

@@ -37,7 +37,8 @@ from pathlib import Path
 
 Value = str | int | None
 _dump = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
-_text = json.encoder.encode_basestring_ascii
+quoted: Callable[[str], str] = json.encoder.encode_basestring_ascii
+"""Any text as JSON. Names out of the settings (venue, session, symbol) are their own."""
 
 
 class Record:
@@ -51,20 +52,24 @@ class Record:
         self.fills = 0
 
     def write(self, event: str, time_ns: int, venue: str, **fields: Value) -> None:
-        if event == "fill":
-            self.fills += 1
-        elif event == "order":
-            self.orders += 1
         line = [f'{{"event":"{event}","time_ns":{time_ns},"venue":"{venue}"']
         for name, value in fields.items():
             if type(value) is int:
                 line.append(f',"{name}":{value}')
             elif type(value) is str:
-                line.append(f',"{name}":{_text(value)}')
+                line.append(f',"{name}":{quoted(value)}')
             else:
                 line.append(f',"{name}":{_dump(value)}')
         line.append("}\n")
-        self._sink("".join(line))
+        self.put(event, "".join(line))
+
+    def put(self, event: str, line: str) -> None:
+        """A whole line that its event's author has put together."""
+        if event == "fill":
+            self.fills += 1
+        elif event == "order":
+            self.orders += 1
+        self._sink(line)
 
     def end(self, time_ns: int, state: str) -> None:
         """The last line: with it the record is whole, without it the exchange died."""

@@ -21,7 +21,7 @@ from typing import TypedDict, Unpack
 
 from fixsim.entry import UNKNOWN_ORDER
 from fixsim.orders import Execution, Fill, Order, Reply
-from fixsim.record import Record
+from fixsim.record import Record, quoted
 from fixsim.says import Refusal, Report
 from fixsim.settings import Instrument
 from fixsim.settings import Venue as VenueSettings
@@ -50,7 +50,6 @@ OTHER_RESTATEMENT = 99
 class More(TypedDict, total=False):
     """What only some reports carry."""
 
-    orig_cl_ord_id: str
     last_qty_lots: int
     last_px_nanos: int
     last_mkt: str
@@ -75,39 +74,32 @@ class Reporter:
     executions: dict[str, Execution] = field(default_factory=dict)
     """By every ExecID that has named them (a correction gives one more), oldest first; see MAX_EXECUTIONS."""
     _exec_number: int = field(default=0)
+    _name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._name = self.settings.name
 
     def accepted(self, order: Order, now_ns: int) -> Reply:
         """150=0: the order is in the engine."""
-        self.record.write(
+        price = "null" if order.price_nanos is None else order.price_nanos
+        self.record.put(
             "order",
-            now_ns,
-            self.settings.name,
-            session=order.owner,
-            cl_ord_id=order.cl_ord_id,
-            order_id=order.order_id,
-            symbol=order.instrument.symbol,
-            side=int(order.side),
-            ord_type=str(order.ord_type.value),
-            tif=str(order.tif.value),
-            qty_lots=order.qty_lots,
-            price_nanos=order.price_nanos,
+            f'{{"event":"order","time_ns":{now_ns},"venue":"{self._name}","session":"{order.owner}",'
+            f'"cl_ord_id":{quoted(order.cl_ord_id)},"order_id":"{order.order_id}",'
+            f'"symbol":"{order.instrument.symbol}","side":{order.side:d},"ord_type":"{order.ord_type}",'
+            f'"tif":"{order.tif}","qty_lots":{order.qty_lots},"price_nanos":{price}}}\n',
         )
         return self._report(order, ExecType.NEW, now_ns)
 
     def replaced(self, order: Order, orig: str, now_ns: int) -> Reply:
         """150=5: the order is what was asked instead of `orig`."""
-        self.record.write(
+        price = "null" if order.price_nanos is None else order.price_nanos
+        self.record.put(
             "replaced",
-            now_ns,
-            self.settings.name,
-            session=order.owner,
-            cl_ord_id=order.cl_ord_id,
-            orig_cl_ord_id=orig,
-            order_id=order.order_id,
-            qty_lots=order.qty_lots,
-            price_nanos=order.price_nanos,
-            cum_lots=order.cum_lots,
-            leaves_lots=order.leaves_lots,
+            f'{{"event":"replaced","time_ns":{now_ns},"venue":"{self._name}","session":"{order.owner}",'
+            f'"cl_ord_id":{quoted(order.cl_ord_id)},"orig_cl_ord_id":{quoted(orig)},'
+            f'"order_id":"{order.order_id}","qty_lots":{order.qty_lots},"price_nanos":{price},'
+            f'"cum_lots":{order.cum_lots},"leaves_lots":{order.leaves_lots}}}\n',
         )
         return self._report(order, ExecType.REPLACED, now_ns, orig_cl_ord_id=orig)
 
@@ -130,16 +122,18 @@ class Reporter:
             exec_id,
             Execution(exec_id, order, price_nanos, fill.qty_lots, fee_nanos, order_fee_nanos, ppb, stated),
         )
-        self.record.write(
-            "fill", now_ns, self.settings.name, session=order.owner, cl_ord_id=order.cl_ord_id,
-            order_id=order.order_id, exec_id=exec_id, symbol=instrument.symbol, side=int(order.side),
-            price_nanos=price_nanos,
-            qty_lots=fill.qty_lots, fee_nanos=fee_nanos, liquidity=int(stated or 0), cum_lots=order.cum_lots,
-            leaves_lots=order.leaves_lots, **({"odd_lot": True} if fill.odd_lot else {}),
-        )  # fmt: skip
+        odd = ',"odd_lot":true' if fill.odd_lot else ""
+        self.record.put(
+            "fill",
+            f'{{"event":"fill","time_ns":{now_ns},"venue":"{self._name}","session":"{order.owner}",'
+            f'"cl_ord_id":{quoted(order.cl_ord_id)},"order_id":"{order.order_id}","exec_id":"{exec_id}",'
+            f'"symbol":"{instrument.symbol}","side":{order.side:d},"price_nanos":{price_nanos},'
+            f'"qty_lots":{fill.qty_lots},"fee_nanos":{fee_nanos},"liquidity":{stated or 0:d},'
+            f'"cum_lots":{order.cum_lots},"leaves_lots":{order.leaves_lots}{odd}}}\n',
+        )
         return self._report(
             order, ExecType.TRADE, now_ns, exec_id=exec_id, last_qty_lots=fill.qty_lots,
-            last_px_nanos=price_nanos, last_mkt=self.settings.name, last_liquidity=stated,
+            last_px_nanos=price_nanos, last_mkt=self._name, last_liquidity=stated,
             commission_nanos=fee_nanos,
             price_improvement_nanos=fill.improvement_px * instrument.tick_nanos // 2,
         )  # fmt: skip
@@ -223,15 +217,11 @@ class Reporter:
         orig = order.cl_ord_id
         order.leaves_lots = 0
         order.status = OrdStatus.CANCELED
-        self.record.write(
+        self.record.put(
             "canceled",
-            now_ns,
-            self.settings.name,
-            session=order.owner,
-            cl_ord_id=asked or orig,
-            orig_cl_ord_id=orig,
-            order_id=order.order_id,
-            cum_lots=order.cum_lots,
+            f'{{"event":"canceled","time_ns":{now_ns},"venue":"{self._name}","session":"{order.owner}",'
+            f'"cl_ord_id":{quoted(asked or orig)},"orig_cl_ord_id":{quoted(orig)},'
+            f'"order_id":"{order.order_id}","cum_lots":{order.cum_lots}}}\n',
         )
         return self._report(
             order,
@@ -311,23 +301,22 @@ class Reporter:
 
     def next_exec_id(self) -> str:
         self._exec_number += 1
-        return f"{self.settings.name}-E{self._exec_number}"
+        return f"{self._name}-E{self._exec_number}"
 
     def _report(
         self, order: Order, exec_type: ExecType, now_ns: int, *, cl_ord_id: str = "", exec_id: str = "",
-        **more: Unpack[More],
+        orig_cl_ord_id: str = "", **more: Unpack[More],
     ) -> Reply:  # fmt: skip
+        instrument, cum_lots = order.instrument, order.cum_lots
         message = ExecutionReport(
-            order_id=order.order_id, exec_id=exec_id or self.next_exec_id(), exec_type=exec_type,
-            ord_status=order.status, symbol=order.instrument.symbol, side=order.side,
-            leaves_lots=order.leaves_lots, cum_lots=order.cum_lots,
-            avg_px_nanos=half_up(order.paid_nanos_lots, order.cum_lots) if order.cum_lots else 0,
-            cl_ord_id=cl_ord_id or order.cl_ord_id, account=order.account, qty_lots=order.qty_lots,
-            ord_type=order.ord_type, price_nanos=order.price_nanos, tif=order.tif,
-            min_qty_lots=order.min_lots, transact_time_ns=now_ns, parties=order.parties,
-            order_capacity=order.order_capacity, **more,
+            order.order_id, exec_id or self.next_exec_id(), exec_type, order.status, instrument.symbol,
+            order.side, order.leaves_lots, cum_lots,
+            half_up(order.paid_nanos_lots, cum_lots) if cum_lots else 0,
+            cl_ord_id or order.cl_ord_id, orig_cl_ord_id, order.account, order.qty_lots,
+            order.ord_type, order.price_nanos, order.tif, min_qty_lots=order.min_lots,
+            transact_time_ns=now_ns, parties=order.parties, order_capacity=order.order_capacity, **more,
         )  # fmt: skip
-        return Reply(order.owner, Report(message, order.instrument.lots_per_unit), order)
+        return Reply(order.owner, Report(message, instrument.lots_per_unit), order)
 
 
 def half_up(numerator: int, denominator: int) -> int:

@@ -23,6 +23,10 @@ POST_ONLY = "6"
 PEGS = {MIDPOINT_PEG: Peg.MID, "R": Peg.PRIMARY}
 
 
+Group = tuple[SelfMatch, int]
+NO_GROUP: Group = (SelfMatch.NONE, 0)
+
+
 class Kind(StrEnum):
     """What the book is asked to do with an order."""
 
@@ -58,21 +62,22 @@ class Refused(Exception):  # noqa: N818 - a verdict, not a fault
     text: str
 
 
-def ask_of(request: NewOrderSingle, client: str, instrument: Instrument, venue: Venue) -> Ask:
-    """What a NewOrderSingle asks of the book, if the venue takes such an order."""
+def ask_of(request: NewOrderSingle, group: Group, instrument: Instrument, venue: Venue) -> Ask:
+    """What a NewOrderSingle asks of the book, if the venue takes such an order; `group` is its client's."""
     check_quantity(instrument, request.qty_lots)
     kind = kind_of(request, venue)
     peg = _peg(request, venue)
-    post_only = POST_ONLY in request.exec_inst.split()
+    post_only = request.exec_inst != "" and POST_ONLY in request.exec_inst.split()
     if post_only and venue.kind == "dark":
         raise Refused(UNSUPPORTED, f"ExecInst(18) {POST_ONLY}: {venue.name} shows no price to join")
     px = px_of(instrument, venue.name, request.ord_type, request.price_nanos)
-    _check_parts(request, instrument, venue)
     shown = request.max_floor_lots
+    if shown is not None or request.min_qty_lots:
+        _check_parts(request, instrument, venue)
     if shown is not None and shown >= request.qty_lots:
         shown = None
     sign, qty, least = request.side.sign, request.qty_lots, request.min_qty_lots
-    return Ask(kind, sign, px, qty, least, shown, post_only, peg, *_group(client, venue))
+    return Ask(kind, sign, px, qty, least, shown, post_only, peg, *group)
 
 
 def kind_of(request: NewOrderSingle, venue: Venue) -> Kind:
@@ -89,12 +94,12 @@ def kind_of(request: NewOrderSingle, venue: Venue) -> Kind:
     return Kind.IOC if request.tif is TimeInForce.IOC else Kind.LIMIT
 
 
-def _group(client: str, venue: Venue) -> tuple[SelfMatch, int]:
-    """Which of a client's orders goes where two would meet, and the number that they have in common."""
-    for number, one in enumerate(venue.clients, start=1):
-        if one.comp_id == client and one.self_match:
-            return SelfMatch[one.self_match.upper()], number
-    return SelfMatch.NONE, 0
+def groups_of(venue: Venue) -> dict[str, Group]:
+    """By client: which of its orders goes where two would meet, and the number that they have in common."""
+    return {
+        one.comp_id: (SelfMatch[one.self_match.upper()], number) if one.self_match else NO_GROUP
+        for number, one in enumerate(venue.clients, start=1)
+    }
 
 
 def _peg(request: NewOrderSingle, venue: Venue) -> Peg:

@@ -24,12 +24,15 @@ from dataclasses import dataclass, field
 from fixsim.entry import (
     DUPLICATE_ORDER,
     EXCHANGE_CLOSED,
+    NO_GROUP,
     OTHER,
     UNKNOWN_ORDER,
     UNKNOWN_SYMBOL,
+    Group,
     Refused,
     ask_of,
     check_quantity,
+    groups_of,
     px_of,
 )
 from fixsim.matching import MatchingError
@@ -76,6 +79,7 @@ class Venue:
     keys: Keys
     orders: dict[int, Order] = field(default_factory=dict)
     said: Reporter = field(init=False)
+    _groups: Mapping[str, Group] = field(init=False)
     _open: dict[int, Order] = field(default_factory=dict)
     _by_cl_ord_id: dict[tuple[str, str], Order | None] = field(default_factory=dict)
     _order_number: int = 0
@@ -83,6 +87,7 @@ class Venue:
 
     def __post_init__(self) -> None:
         self.said = Reporter(self.settings, self.record)
+        self._groups = groups_of(self.settings)
 
     @property
     def name(self) -> str:
@@ -100,7 +105,7 @@ class Venue:
         place = self.places[request.symbol]
         try:
             self._check_entry(client, request)
-            ask = ask_of(request, client, place.instrument, self.settings)
+            ask = ask_of(request, self._groups.get(client, NO_GROUP), place.instrument, self.settings)
             outcome = place.book.submit(key, ask, now_ns)
         except Refused as refused:
             return [self.refuse(client, request, refused.reason, refused.text, now_ns)]

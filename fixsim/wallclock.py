@@ -1,4 +1,8 @@
-"""The venues on the machine's clock: messages are handled when they come; a timer wakes for what is due."""
+"""The venues on the machine's clock: messages are handled when they come; a timer wakes for what is due.
+
+What the event loop found at one turn came at one moment: the clock is read once for all of it, and what it
+makes leaves when all has been handled.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,10 @@ class WallClock:
         self._clock = clock
         self._venue_of: dict[Link, str] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._soon: asyncio.Handle | None = None
+        """The end of the loop's turn, where something has come in it."""
+        self._now_ns = 0
+        """Its moment."""
         self._over = asyncio.Event()
 
     def make_link(self, venue: str) -> Link:
@@ -39,14 +47,19 @@ class WallClock:
         """The bound on what waits is the link's own."""
 
     def messages_ready(self, link: Link) -> None:
-        now_ns = self._clock.now_ns()
-        self._gateway.advance(now_ns)
-        while (message := link.framer.next()) is not None:
-            self._gateway.received(link, message, now_ns)
-        self._turn()
+        if self._soon is None:
+            self._now_ns = self._clock.now_ns()
+            self._gateway.advance(self._now_ns)
+            self._soon = asyncio.get_running_loop().call_soon(self._turn)
+        next_message, received, now_ns = link.framer.next, self._gateway.received, self._now_ns
+        while (message := next_message()) is not None:
+            received(link, message, now_ns)
 
     def _turn(self) -> None:
         """Do what is due, and come back for what is due next."""
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
         now_ns = self._clock.now_ns()
         self._gateway.advance(now_ns)
         self._venues.flush()
@@ -81,7 +94,8 @@ class WallClock:
             await asyncio.sleep(0.05)
 
     def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        for handle in (self._timer, self._soon):
+            if handle is not None:
+                handle.cancel()
         for link in list(self._venue_of):
             link.close()

@@ -84,8 +84,9 @@ class Copies:
         )
         if child is None:
             child = self._strangers.adopt(core.order_ports[port.venue], report, is_live=False)
-        lots += child.provisional_lots
-        self._children.reserve_unexplained(child, min(child.leaves, lots) if child.is_live else lots)
+        if child.is_live:
+            lots = min(child.leaves, child.provisional_lots + lots)
+        self._children.reserve_unexplained(child, lots)
         self._children.lose(child)
 
     def _is_ours(self, port: Port, report: ExecutionReport) -> bool:

@@ -254,12 +254,14 @@ class Reports:
 
     def _status(self, child: Child, report: ExecutionReport) -> None:
         """An answer to OrderStatusRequest is no trade; it proves what an unknown order is."""
-        self._children.reserve_unexplained(child, max(0, report.cum_lots - child.cum_lots))
-        if child.provisional_lots:
-            self._core.alert(
-                f"{child.order.venue} says CumQty(14) {report.cum_lots} lots of {child.cl_ord_id}, "
-                f"we know fills of {child.cum_lots}: the rest stays reserved"
-            )
+        before, unexplained = child.provisional_lots, max(0, report.cum_lots - child.cum_lots)
+        self._children.reserve_unexplained(child, unexplained)
+        if unexplained:
+            if unexplained != before:  # told once, not with every answer
+                self._core.alert(
+                    f"{child.order.venue} says CumQty(14) {report.cum_lots} lots of {child.cl_ord_id}, "
+                    f"we know fills of {child.cum_lots}: the rest stays reserved"
+                )
             return
         self._tell_lacking(child, report)
         match report.ord_status:

@@ -190,6 +190,9 @@ class TestWhatHasEnded:
         rig.say(rig.port(LIT1), b"8", body.replace("|", "\x01").encode())
         rig.status(order, LIT1, OrdStatus.CANCELED, cum=HALF)
         assert rig.reserved() == (0, HALF)
+        told_before = len(rig.alerts)
+        rig.status(order, LIT1, OrdStatus.CANCELED, cum=HALF)
+        assert len(rig.alerts) == told_before  # each answer says so
         rig.fill(order, LIT1, HALF, px=BID)
         assert rig.reserved() == (HALF, 0)
         adds_up(rig, order)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import trustme
+from structlog.testing import capture_logs
 
 from router.addresses import LASTED_NS, Backoff
 from router.connections import SLOW_NS, STRANGER_BYTES, Connections
@@ -23,7 +24,7 @@ from router.fix.versions import FIX50SP2
 from router.link import Link, Listener
 from router.peers import Address, Tls
 from router.schedule import Schedule
-from router.strangers import FAILURES_A_MINUTE, MAX_STRANGERS, MINUTE_NS, TOLD_A_MINUTE
+from router.strangers import FAILURES_A_MINUTE, LOGONS_A_MINUTE, MAX_STRANGERS, MINUTE_NS, TOLD_A_MINUTE
 from router.tls import client
 from router.ways import Way
 from tests.router.rig import SECOND, Rig, _config
@@ -503,9 +504,15 @@ async def test_a_desk_s_password_opens_its_session_and_stays_out_of_the_journal(
     assert b"554=***" in journal_of(shell)
 
 
-async def test_a_wrong_password_is_answered_by_a_logout_and_too_many_are_not_heard_any_more(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+async def test_a_wrong_password_is_answered_by_a_logout_and_too_many_are_not_heard_any_more() -> None:
+    with capture_logs() as logged:
+        await _guess_the_password()
+    told = [entry for entry in logged if entry["event"] == "connection refused"]
+    assert 0 < len(told) <= TOLD_A_MINUTE
+    assert "s3cret" not in str(logged)
+
+
+async def _guess_the_password() -> None:
     shell = guarded()
     wrong = b"s3cret-guess"
     for number in range(FAILURES_A_MINUTE):
@@ -527,10 +534,6 @@ async def test_a_wrong_password_is_answered_by_a_logout_and_too_many_are_not_hea
     wire = shell.accept()
     deliver(wire, desk_logon(shell, DESK_SECRET, 1 + shell.rig.core.ports[shell.rig.desk].session.next_in))
     assert shell.rig.core.ports[shell.rig.desk].session.is_logged_on
-    logged = capsys.readouterr()
-    assert logged.out.count("connection refused") <= TOLD_A_MINUTE
-    for text in (logged.out, logged.err):
-        assert "s3cret" not in text
 
 
 async def test_a_spoilt_logon_and_any_other_message_leave_no_password_either() -> None:
@@ -548,6 +551,23 @@ async def test_a_spoilt_logon_and_any_other_message_leave_no_password_either() -
     assert b"923=1" in kept
     assert b"garbled" in kept
     assert DESK_SECRET not in kept
+
+
+async def test_a_desk_that_logs_on_and_off_without_end_is_not_heard_for_the_rest_of_the_minute() -> None:
+    shell = guarded()
+    session = shell.rig.core.ports[shell.rig.desk].session
+    taken = 0
+    for _ in range(LOGONS_A_MINUTE + 100):
+        wire = shell.accept()
+        deliver(wire, desk_logon(shell, DESK_SECRET, session.next_in))
+        taken += session.is_logged_on
+        if not wire.ended:
+            wire.end()
+        await asyncio.sleep(0)
+    assert taken == LOGONS_A_MINUTE
+    shell.rig.now += MINUTE_NS
+    deliver(shell.accept(), desk_logon(shell, DESK_SECRET, session.next_in))
+    assert session.is_logged_on
 
 
 async def test_who_has_not_logged_on_cannot_fill_the_journal_and_a_desk_may_say_more() -> None:
@@ -590,19 +610,18 @@ async def test_a_stranger_that_does_not_log_on_in_time_is_dropped() -> None:
     assert shell.connections.deadline_ns() is None
 
 
-async def test_ten_thousand_connections_cost_a_bounded_number_of_places_and_log_lines(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+async def test_ten_thousand_connections_cost_a_bounded_number_of_places_and_log_lines() -> None:
     shell = Shell()
     wires = []
-    for number in range(10_000):
-        wires.append(shell.accept(number))
-        if number % 2:
-            deliver(wires[-1], logon(shell, "NOBODY"))
-        if number % 100 == 0:
-            await asyncio.sleep(0)
+    with capture_logs() as logged:
+        for number in range(10_000):
+            wires.append(shell.accept(number))
+            if number % 2:
+                deliver(wires[-1], logon(shell, "NOBODY"))
+            if number % 100 == 0:
+                await asyncio.sleep(0)
     assert sum(not wire.ended for wire in wires) <= MAX_STRANGERS
-    assert capsys.readouterr().out.count("connection refused") <= TOLD_A_MINUTE
+    assert 0 < sum(entry["event"] == "connection refused" for entry in logged) <= TOLD_A_MINUTE
     deliver(shell.accept(), logon(shell))
     assert shell.state(shell.rig.desk) is State.ACTIVE
 
@@ -618,30 +637,29 @@ async def test_the_times_of_messages_are_seen_by_session_and_type_and_not_in_the
     assert (view["address"], view["version"], view["next_in"]) == ("127.0.0.1:9000", "FIX.4.4", 2)
 
 
-async def test_a_new_password_that_the_venue_has_taken_is_the_password_from_then_on(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+async def test_a_new_password_that_the_venue_has_taken_is_the_password_from_then_on() -> None:
     new = b"s3cret-next"
     way = Way(addresses=(Address(host="127.0.0.1", port=9000),), secrets={554: SECRET, 925: new})
     changes = {"version": "FIX.5.0SP2", "username": "u", "has_password": True, "has_new_password": True}
     shell = Shell({VENUE: way}, **specs(VENUE, **changes))
     shell.rig.peers[OE1] = Session(SessionConfig("x", "acceptor", "XLIT1", "SLUICE-OE", FIX50SP2))
     passwords = []
-    for says in (b"", b"3", b"1", b"3"):
-        shell.rig.now += CAP_NS
-        await shell.dial_due()
-        message = parse(bytes(shell.wires[OE1].got))
-        passwords.append((message.get(554), message.get(925)))  # type: ignore[union-attr]
-        if says:
-            shell.log_on(OE1, says)
-            assert shell.state(OE1) is State.ACTIVE
-            shell.rig.peers[OE1].disconnected(shell.rig.now)
-        shell.wires[OE1].end()
+    with capture_logs() as logged:
+        for says in (b"", b"3", b"1", b"3"):
+            shell.rig.now += CAP_NS
+            await shell.dial_due()
+            message = parse(bytes(shell.wires[OE1].got))
+            passwords.append((message.get(554), message.get(925)))  # type: ignore[union-attr]
+            if says:
+                shell.log_on(OE1, says)
+                assert shell.state(OE1) is State.ACTIVE
+                shell.rig.peers[OE1].disconnected(shell.rig.now)
+            shell.wires[OE1].end()
     assert passwords == [(SECRET, new), (SECRET, new), (SECRET, new), (new, new)]
-    logged = capsys.readouterr().out
-    assert logged.count("password not changed") == 1
-    assert logged.count("password changed") == 1
-    assert "s3cret" not in logged
+    said = [entry["event"] for entry in logged]
+    assert said.count("password not changed") == 1
+    assert said.count("password changed") == 1
+    assert "s3cret" not in str(logged)
     assert new not in journal_of(shell)
 
 

@@ -158,12 +158,12 @@ ORDERS: list[tuple[dict[int, str], str, str]] = [
     ({168: ""}, "99", "EffectiveTime(168) and ExpireTime(126) must say when"),
     ({126: ""}, "99", "EffectiveTime(168) and ExpireTime(126) must say when"),
     ({126: "tomorrow"}, "99", "ExpireTime(126) 'tomorrow' is not a UTC timestamp"),
-    ({126: "20180713-20:00:00"}, "4", "duration: end"),
+    ({126: "20180713-20:00:00"}, "4", "duration: "),
     ({126: "20180714-20:00:00"}, "99", "limit parent.max_duration_s"),
     ({848: ""}, "99", "TargetStrategyParameters(848) must be complete=must or complete=may"),
     ({848: "complete=maybe"}, "11", "TargetStrategyParameters(848) 'complete=maybe' is not one of"),
     ({1: ""}, "99", "Account(1) is missing"),
-    ({54: "5"}, "11", "Side(54) 5; limit 1 or 2"),
+    ({54: "5"}, "11", "short_sale (control 13): Side(54) 5 for ACCT1"),
     ({40: "K"}, "11", "OrdType(40) 'K' is not one of 1, 2, P"),
 ]
 
@@ -172,8 +172,8 @@ MESSAGES: list[tuple[bytes, dict[int, str], str, str]] = [
     (b"D", {11: ""}, "5", "ClOrdID(11) is missing"),
     (b"D", {54: "9"}, "0", "Side(54) '9' is not one of 1, 2, 5, 6"),
     (b"D", {54: ""}, "5", "Side(54) is missing"),
-    (b"ZZ", {}, "3", "this session takes D, F, G and H"),
-    (b"V", {}, "3", "this session takes D, F, G and H"),
+    (b"ZZ", {}, "3", "this session takes D, F, G, H, Q, q and AF"),
+    (b"V", {}, "3", "this session takes D, F, G, H, Q, q and AF"),
 ]
 
 

@@ -10,7 +10,7 @@ from fixsim.gateway import Gateway
 from fixsim.settings import Settings
 from risk.errors import SettingsError
 from router.fix.codec import Framer
-from router.link import Link, Listener, Network, Owner
+from router.link import Link, Listener, Network, Owner, why
 
 log = structlog.get_logger()
 
@@ -83,4 +83,4 @@ class Venues:
 
 
 def port_error(what: str, port: int, host: str, error: OSError) -> SettingsError:
-    return SettingsError(f"{what} {port} on {host} cannot be listened on: {error.strerror or error}")
+    return SettingsError(f"{what} {port} on {host} cannot be listened on: {why(error)}")

@@ -7,6 +7,7 @@ They are the like of the children's controls and carry their numbers and OrdRejR
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from risk.context import MS_NS, S_NS
@@ -132,14 +133,22 @@ def increments(a: Arrival) -> Refusal | None:
     return None
 
 
+def _utc(ns: int) -> str:
+    """As a desk writes times."""
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=ns // 1000)
+    return at.strftime("%Y%m%d-%H:%M:%S.%f")[:-3]
+
+
 def duration(a: Arrival) -> Refusal | None:
     """It ends after its start and after now, and lasts, from the earlier of those, at most the limit."""
     start_ns, end_ns = a.parent.start_ns, a.parent.end_ns
     if end_ns <= start_ns or end_ns <= a.now_ns:
-        return Refusal("duration", 0, f"end {end_ns}", f"after start {start_ns} and now {a.now_ns}", TOO_LATE)
+        return Refusal("duration", 0, f"ExpireTime(126) {_utc(end_ns)}",
+                       f"after EffectiveTime(168) {_utc(start_ns)} and now {_utc(a.now_ns)}", TOO_LATE)
     length_ns, max_ns = end_ns - min(start_ns, a.now_ns), a.limits.parent.max_duration_s * S_NS
     if length_ns > max_ns:
-        return Refusal("duration", 0, f"{length_ns} ns", f"{max_ns} ns", OTHER, "parent.max_duration_s")
+        length = f"{decimal_text(length_ns)} s"
+        return Refusal("duration", 0, length, f"{max_ns // S_NS} s", OTHER, "parent.max_duration_s")
     return None
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import random
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -34,7 +33,7 @@ from router.guard import Guard
 from router.identity import OrderIds
 from router.inference import Inference
 from router.journalfile import JournalFile
-from router.link import Link, Listener, Network
+from router.link import Link, Listener, Network, why
 from router.lockstep import Participant
 from router.policy import Policy
 from router.reloads import reload
@@ -145,8 +144,7 @@ class App:
         try:
             yield
         except OSError as error:
-            why = os.strerror(error.errno) if error.errno else error.strerror or error
-            raise SettingsError(f"{self._settings.path}: {field} = {value}: {why}") from None
+            raise SettingsError(f"{self._settings.path}: {field} = {value}: {why(error)}") from None
 
     def _begin(self, now_ns: int) -> None:
         """The time is known: the engine starts, and every session's first dial is due."""

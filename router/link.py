@@ -11,6 +11,8 @@ new orders); over `cap_bytes` it is aborted. The framer bounds what waits to be 
 
 import asyncio
 import errno
+import os
+import socket
 import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -263,3 +265,12 @@ class TcpNetwork:
 def _port(transport: asyncio.BaseTransport, end: str) -> int:
     address: Any = transport.get_extra_info(end)
     return int(address[1]) if isinstance(address, tuple) and len(address) > 1 else 0
+
+
+def why(error: OSError) -> str:
+    """In the system's words alone: asyncio puts the address before them, and our caller names that already.
+    What the resolver says has words of its own.
+    """
+    if isinstance(error, socket.gaierror) or not error.errno:
+        return str(error.strerror or error)
+    return os.strerror(error.errno)

@@ -278,6 +278,11 @@ def test_a_port_in_use_and_a_clock_that_does_not_answer_are_named(etc: Path, tak
     named = f"etc/router.toml: oms.port = {taken} on 127.0.0.1: Address already in use"
     assert (status, lines[-1]) == (2, named)
     change(etc / "router.toml", f"port = {taken}", "port = 9498")
+    change(etc / "router.toml", 'host = "127.0.0.1"\nport = 9498', 'host = "nowhere.invalid"\nport = 9498')
+    status, lines = process("router run", etc.parent)
+    assert lines[-1].startswith("etc/router.toml: oms.port = 9498 on nowhere.invalid: ")
+    assert "Unknown error" not in lines[-1]
+    change(etc / "router.toml", 'host = "nowhere.invalid"', 'host = "127.0.0.1"')
     change(etc / "router.toml", "port = 9400", "port = 9499")
     status, lines = process("router run", etc.parent)
     assert status == 2
@@ -288,7 +293,11 @@ def test_a_port_in_use_and_a_clock_that_does_not_answer_are_named(etc: Path, tak
         process("fixsim desk", etc.parent), "clock.port: nobody answers on 127.0.0.1:9499: Connection refused"
     )
     change(etc / "fixsim.toml", "port = 9401", f"port = {taken}")
-    told(process(SERVE, etc.parent), f"venue XLIT1: port {taken} on 127.0.0.1 cannot be listened on")
+    refused = f"venue XLIT1: port {taken} on 127.0.0.1 cannot be listened on: Address already in use"
+    told(process(SERVE, etc.parent), refused)
+    acceptor = f"fixsim acceptor --port {taken}"
+    refused = f"--port {taken} on 127.0.0.1 cannot be listened on: Address already in use"
+    told(process(acceptor, etc.parent), refused)
 
 
 def test_the_record_of_an_exchange_that_runs_is_not_overwritten(run: Run, etc: Path) -> None:

@@ -144,7 +144,10 @@ def _wanted(
     for text in sessions:
         head, *parts = text.split(",")
         name, _, comp_id = head.partition(":")
-        yield _version("--session", name), comp_id, _differing(options, parts)
+        version = _version("--session", name)
+        if not comp_id:
+            raise SettingsError(f"--session = {text!r}: must be VERSION:COMPID[,OPTION=VALUE...]")
+        yield version, comp_id, _differing(options, parts)
 
 
 def _version(option: str, name: str) -> Version:

@@ -14,7 +14,7 @@ from fixsim.acceptance import control
 from fixsim.acceptance.acceptor import Acceptor
 from fixsim.acceptance.framing import ScriptFramer
 from risk.errors import SettingsError
-from router.link import Link, Network
+from router.link import Link, Network, why
 
 log = structlog.get_logger()
 
@@ -38,7 +38,7 @@ class Server:
         try:
             listener = await self._network.serve(host, port, self._link)
         except OSError as error:
-            text = f"--port {port} on {host} cannot be listened on: {error.strerror or error}"
+            text = f"--port {port} on {host} cannot be listened on: {why(error)}"
             raise SettingsError(text) from None
         return listener.port
 

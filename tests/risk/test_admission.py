@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -58,6 +59,19 @@ def test_a_parent_beyond_a_limit_is_refused_and_not_registered(
     assert (no.rule, no.ord_rej_reason) == (rule, code)
     assert not g.exposure.parents
     assert g.admit(parent(), market(), NOW) is None
+
+
+@pytest.mark.parametrize(("changes", "says"), [
+    ({"start_ns": NOW, "end_ns": NOW - 1_500_000_000},
+     r"duration: ExpireTime\(126\) (\d{8}-\d\d:\d\d:\d\d\.\d{3}); "
+     r"limit after EffectiveTime\(168\) (\d{8}-[\d:.]{12}) and now \2"),
+    ({"end_ns": NOW + 28_801 * SECOND + SECOND // 2},
+     r"duration: 28801.50* s; limit parent.max_duration_s: 28800 s"),
+])
+def test_a_refused_duration_is_said_in_times_as_a_desk_writes_them(
+    changes: dict[str, Any], says: str
+) -> None:
+    assert re.fullmatch(says, refused(gate().admit(parent(**changes), market(), NOW)).text)
 
 
 @pytest.mark.parametrize("changes", [

@@ -74,6 +74,7 @@ def test_a_value_out_of_range_is_named(options: dict[str, object], says: str) ->
         (VERSIONS, [], ["A"], "--session = 'A': must be one of FIX.4.2"),
         (VERSIONS, [""], [], "target_comp_id '' must be printable ASCII"),
         (VERSIONS, ["a\x01b"], [], "target_comp_id .* must be printable ASCII"),
+        (VERSIONS, [], ["FIX.4.4"], "--session = 'FIX.4.4': must be VERSION:COMPID"),
         (VERSIONS, [], ["FIX.4.4:A,colour=red"], "--session: 'colour' is no option; there are heartbeat, "),
         (VERSIONS, [], ["FIX.4.4:A,resend=1"], "--session: resend = '1': must be yes or no"),
         (VERSIONS, [], ["FIX.4.4:A,resend-chunk=x"], "--session: resend-chunk = 'x': must be a whole number"),

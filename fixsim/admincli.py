@@ -20,7 +20,7 @@ from risk.errors import SettingsError
 admin_app = typer.Typer(
     no_args_is_help=True,
     help="Be the venues' operator: look, halt, resume, cancel, bust, run a fault script.\n\nThe exchange must"
-    " have [admin] in its settings. Every act is at market time now and is recorded.",
+    " have \\[admin] in its settings. Every act is at market time now and is recorded.",
 )
 Venue = Annotated[str, typer.Argument(metavar="VENUE", help="The venue's name, like XLIT1.")]
 Symbol = Annotated[

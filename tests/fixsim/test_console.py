@@ -465,6 +465,11 @@ def written(folder: Path, clock: str, more: str = "") -> None:
     (folder / "fixsim.toml").write_text(f'{text}\n[admin]\nsocket = "a.sock"\n{more}', encoding="utf-8")
 
 
+def test_the_help_names_the_table_that_it_needs(tmp_path: Path) -> None:
+    said = fixsim("admin", "--help", cwd=tmp_path)
+    assert "must have [admin] in its settings" in said.stdout
+
+
 @pytest.mark.parametrize("clock", ["wall", "lockstep"])
 def test_an_operator_at_an_exchange_that_runs(tmp_path: Path, clock: str) -> None:
     written(tmp_path, clock, '[faults]\nscript = "mine.toml"\n')

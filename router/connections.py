@@ -229,6 +229,8 @@ class Connections:
             if index in self._addresses:
                 self._addresses[index].good(self._now_ns())
                 self._password_changed(port.session.name, message.get(tags.SESSION_STATUS))
+            else:
+                self._strangers.taken(port.session.name, self._now_ns())
         elif port.kind.is_acceptor:
             self._strangers.failed(port.session.name, self._now_ns())
 
@@ -292,7 +294,7 @@ class Connections:
         if pins and link.fingerprint() not in pins:
             return f"its certificate has SHA-256 {link.fingerprint()}, which is not pinned for this desk"
         if self._strangers.rests(name, self._now_ns()):
-            return "too many of its Logons were refused in this minute"
+            return "too many of its Logons have come in this minute"
         if not self.hours.is_open(name):
             return "outside its hours"
         return "its session is up already" if index in self._links else ""

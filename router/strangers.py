@@ -2,8 +2,8 @@
 
 A stranger costs a place and its time is short; at the bound the oldest gives way to the next, so that a desk
 gets in while others fill the door. Of refusals the log names the first few a minute and counts the rest.
-Logons that a session refused are journalled, so they are bounded too: a session's name that fails too often
-rests for what is left of the minute, before its engine hears of it.
+Logons are journalled, so they are bounded too: a session's name that is refused too often, or logs on and off
+without end, rests for what is left of the minute, before its engine hears of it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 MAX_STRANGERS = 32
 TOLD_A_MINUTE = 20
 FAILURES_A_MINUTE = 10
+LOGONS_A_MINUTE = 120
 MINUTE_NS = 60_000_000_000
 
 L = TypeVar("L")
@@ -28,6 +29,7 @@ class Strangers(Generic[L]):
         self._minute = 0
         self._refused = 0
         self._failed: Counter[str] = Counter()
+        self._taken: Counter[str] = Counter()
 
     def waiting(self) -> list[L]:
         """In the order of arrival."""
@@ -59,9 +61,14 @@ class Strangers(Generic[L]):
         self._turn(now_ns)
         self._failed[session] += 1
 
+    def taken(self, session: str, now_ns: int) -> None:
+        """The session took the Logon."""
+        self._turn(now_ns)
+        self._taken[session] += 1
+
     def rests(self, session: str, now_ns: int) -> bool:
         self._turn(now_ns)
-        return self._failed[session] >= FAILURES_A_MINUTE
+        return self._failed[session] >= FAILURES_A_MINUTE or self._taken[session] >= LOGONS_A_MINUTE
 
     def untold(self) -> int:
         """Refusals of this minute that the log has not named."""
@@ -73,3 +80,4 @@ class Strangers(Generic[L]):
             self._minute = minute
             self._refused = 0
             self._failed.clear()
+            self._taken.clear()

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from router.strangers import FAILURES_A_MINUTE, MAX_STRANGERS, MINUTE_NS, TOLD_A_MINUTE, Strangers
+from router.strangers import (
+    FAILURES_A_MINUTE,
+    LOGONS_A_MINUTE,
+    MAX_STRANGERS,
+    MINUTE_NS,
+    TOLD_A_MINUTE,
+    Strangers,
+)
 
 PATIENCE_NS = 10
 
@@ -37,6 +44,16 @@ def test_a_session_whose_logons_fail_rests_until_the_minute_is_over_and_others_d
     for _ in range(FAILURES_A_MINUTE):
         assert not strangers.rests("A", 1)
         strangers.failed("A", 1)
+    assert strangers.rests("A", 2)
+    assert not strangers.rests("B", 2)
+    assert not strangers.rests("A", MINUTE_NS)
+
+
+def test_a_session_that_logs_on_and_off_without_end_rests_too() -> None:
+    strangers: Strangers[str] = Strangers(PATIENCE_NS)
+    for _ in range(LOGONS_A_MINUTE):
+        assert not strangers.rests("A", 1)
+        strangers.taken("A", 1)
     assert strangers.rests("A", 2)
     assert not strangers.rests("B", 2)
     assert not strangers.rests("A", MINUTE_NS)

@@ -17,6 +17,7 @@ from fixsim.flow.source import AGENT_KEYS
 from fixsim.matching import FillFlag, Market, OutOfBand, Peg, Phase, Reason, Terms, WrongPhase
 from fixsim.matching import Kind as MarketKind
 from fixsim.matching.layout import S
+from fixsim.matching.terms import PLAIN
 from fixsim.orders import Fill, Gone, Happening, Outcome
 from fixsim.publisher import Publisher
 from fixsim.settings import Instrument, Settings
@@ -311,6 +312,8 @@ class DarkMarket:
 
 
 def _terms(ask: Ask) -> Terms:
+    if ask.shown_lots is None and not (ask.post_only or ask.peg or ask.min_lots or ask.self_match):
+        return PLAIN
     return Terms(
         post_only=ask.post_only,
         hidden=ask.shown_lots == 0 and ask.peg is Peg.NONE,

@@ -145,11 +145,12 @@ def px_of(instrument: Instrument, venue: str, ord_type: OrdType, price_nanos: in
         if ord_type is OrdType.LIMIT:
             raise Refused(OTHER, "Price(44) is missing from a limit order")
         return 0
-    wire = nanos_to_wire(price_nanos).decode()
     if ord_type is OrdType.MARKET:
+        wire = nanos_to_wire(price_nanos).decode()
         raise Refused(OTHER, f"Price(44) {wire} does not belong on a market order")
     step = instrument.step_at(price_nanos)
     if price_nanos <= 0 or price_nanos % step.tick_nanos:
+        wire = nanos_to_wire(price_nanos).decode()
         tick = nanos_to_wire(step.tick_nanos).decode()
         rule = f"is not a positive multiple of tick {tick}"
         if instrument.ticks:

@@ -6,6 +6,7 @@ prices.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -94,4 +95,10 @@ class Instrument(Frozen):
         for step in reversed(self.ticks or ()):
             if price_nanos >= step.from_nanos:
                 return step
-        return Step(from_nanos=0, tick_nanos=self.tick_nanos)
+        return _from_zero(self.tick_nanos)
+
+
+@lru_cache(maxsize=1024)
+def _from_zero(tick_nanos: int) -> Step:
+    """One for all orders: to make one costs as much as to match an order."""
+    return Step(from_nanos=0, tick_nanos=tick_nanos)

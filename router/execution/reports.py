@@ -27,6 +27,7 @@ _LIVE = frozenset(
 _OVER = frozenset(
     {OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.EXPIRED, OrdStatus.REJECTED, OrdStatus.DONE_FOR_DAY}
 )
+_UNNAMED = frozenset({"", "NONE"})  # as venues write a ClOrdID(11) that they do not have at hand
 _HEARD = frozenset({ExecType.PENDING_CANCEL, ExecType.PENDING_NEW})
 """Says only that the venue has heard us."""
 _TOLD = {
@@ -71,7 +72,7 @@ class Reports:
         child = orders.find(report.cl_ord_id)
         if child is None and report.orig_cl_ord_id:
             child = orders.find(report.orig_cl_ord_id)
-        if child is None and not report.cl_ord_id:
+        if child is None and report.cl_ord_id in _UNNAMED:
             child = orders.find_named(port.venue, report.order_id)
         return child
 

@@ -54,10 +54,17 @@ class Revisions:
         if report.last_qty_lots <= 0 or report.last_px_nanos <= 0:
             self._unknown_fill(child, report, "corrects, to no trade,")
             return
-        if core.orders.knows(child, report.exec_id) and report.exec_id != report.exec_ref_id:
-            return  # said before
         was_cum = child.cum_lots
         now = Fill(report.last_qty_lots, report.last_px_nanos, report.commission_nanos)
+        said = core.orders.fill(child, report.exec_id)
+        if said is not None and report.exec_id != report.exec_ref_id:
+            if said.lots and (said.lots, said.price_nanos) != (now.lots, now.price_nanos):
+                core.alert(
+                    f"{child.order.venue} corrects fill {report.exec_ref_id} of {child.cl_ord_id} to "
+                    f"{now.lots} lots at {now.price_nanos} nanos by ExecID(17) {report.exec_id}, which came "
+                    f"before and stands for {said.lots} at {said.price_nanos}: not applied"
+                )
+            return
         grown = core.orders.correct(child, report.exec_id, report.exec_ref_id, now, report.leaves_lots)
         if grown is None:
             self._unknown_fill(child, report, "corrects")
@@ -129,6 +136,14 @@ class Revisions:
             self._reopen(child, report)
         else:
             self._children.listener.changed(child)
+        more = report.cum_lots - child.cum_lots
+        if more > 0:
+            self._core.alert(
+                f"{child.order.venue} says CumQty(14) {report.cum_lots} lots of {child.cl_ord_id}, we know "
+                f"fills of {child.cum_lots} by now: asking"
+            )
+            self._children.reserve_unexplained(child, more)
+            self._children.lose(child)
 
     def _reopen(self, child: Child, report: ExecutionReport) -> None:
         core = self._core

@@ -119,6 +119,41 @@ class TestBusts:
         adds_up(rig, order)
 
 
+class TestRevisions:
+    def test_a_bust_with_more_filled_than_we_know_is_reserved_and_asked_about(self) -> None:
+        rig, order = resting()
+        fill = rig.fill(order, LIT1, HALF, px=BID)
+        revise(rig, order, ExecType.TRADE_CANCEL, OrdStatus.CANCELED, leaves=0, cum=1000, ref=fill)
+        assert told(rig, f"says CumQty(14) 1000 lots of {order.cl_ord_id}, we know fills of 0 by now: asking")
+        assert rig.reserved() == (0, 1000)
+        rig.status(order, LIT1, OrdStatus.CANCELED)
+        assert rig.reserved() == (0, 0)
+        adds_up(rig, order)
+
+    def test_a_second_correction_by_the_name_of_the_first_is_told(self) -> None:
+        rig, order = resting()
+        fill = rig.fill(order, LIT1, HALF, px=BID)
+        for px in (BID - 1, BID - 1, BID - 2):
+            assert not told(rig, "which came before")
+            revise(
+                rig, order, ExecType.TRADE_CORRECT, OrdStatus.PARTIALLY_FILLED, leaves=HALF, cum=HALF,
+                ref=fill, lots=HALF, px=px,
+            )  # fmt: skip
+        assert told(rig, f"ExecID(17) R-1, which came before and stands for {HALF} at {BID - 1}")
+        assert rig.child(order).notional == HALF * (BID - 1)
+        adds_up(rig, order)
+
+
+def test_a_fill_whose_cl_ord_id_is_none_is_found_by_the_venues_name() -> None:
+    rig, order = resting()
+    body = (
+        f"37=V-{order.cl_ord_id}|11=NONE|17=E9|150=F|39=1|55={SYMBOL}|54=1|151=0.5|14=0.5|6=1|32=0.5|31=6190|"
+    )
+    rig.say(rig.port(LIT1), b"8", body.replace("|", "\x01").encode())
+    assert rig.child(order).cum_lots == HALF
+    adds_up(rig, order)
+
+
 class TestAnotherVenue:
     def test_refuses_no_cancel_of_this_one(self) -> None:
         rig, order = resting()

@@ -30,7 +30,8 @@ class ReplayError(JournalError):
     """The journal does not replay to what it recorded."""
 
     def __init__(self, record: Record, why: str) -> None:
-        super().__init__(record.offset, f"record {record.number}: {why}")
+        rule = "a journal is gone on with by the release that wrote it"
+        super().__init__(record.offset, f"record {record.number}: {why} ({rule})")
 
 
 class _Captured(JournalWriter):

@@ -76,8 +76,9 @@ class Revisions:
         self._children.known_to_risk(child, was_cum)
         if grown < 0:
             core.gate.busted(child.cl_ord_id, -grown, child.leaves)
-        elif grown > 0:
-            core.gate.filled(child.cl_ord_id, grown)
+        else:
+            if grown:
+                core.gate.filled(child.cl_ord_id, grown)
             core.gate.restated(child.cl_ord_id, child.leaves)
         if child.cum_lots > child.order.qty_lots:
             core.alert(f"{child.order.venue} overfilled {child.cl_ord_id}: {child.cum_lots} lots")

@@ -130,6 +130,17 @@ class TestRevisions:
         assert rig.reserved() == (0, 0)
         adds_up(rig, order)
 
+    @pytest.mark.parametrize("leaves", [HALF // 2, HALF, BTC])
+    def test_a_correction_of_the_price_alone_reserves_what_the_venue_works(self, leaves: int) -> None:
+        rig, order = resting()
+        fill = rig.fill(order, LIT1, HALF, px=BID)
+        revise(
+            rig, order, ExecType.TRADE_CORRECT, OrdStatus.PARTIALLY_FILLED, leaves=leaves, cum=HALF, ref=fill,
+            lots=HALF, px=BID - 1,
+        )  # fmt: skip
+        assert rig.reserved() == (HALF, leaves)
+        adds_up(rig, order)
+
     def test_a_second_correction_by_the_name_of_the_first_is_told(self) -> None:
         rig, order = resting()
         fill = rig.fill(order, LIT1, HALF, px=BID)

@@ -423,6 +423,7 @@ def _print_session(answer: dict[str, Any]) -> None:
         parts = [
             f"{name} {_us(spread['p50_ns'])} / {_us(spread['p99_ns'])} / {_us(spread['max_ns'])}"
             for name, spread in times.items()
+            if spread["count"]
         ]
         count = times["handled"]["count"]
         typer.echo(f"  {msg_type:2} {count:8}  p50 / p99 / max in µs: {', '.join(parts)}")

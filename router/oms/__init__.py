@@ -156,8 +156,9 @@ class Oms:
         work = self._names.current(port.index, name)
         if work is None:
             replaced = self._names.find(port.index, name)
-            reason = UNKNOWN_ORDER
-            text = f"{name} was replaced by {replaced.parent.cl_ord_id}" if replaced is not None else ""
+            reason, text = UNKNOWN_ORDER, f"ClOrdID {name} is not an order of this session"
+            if replaced is not None:
+                text = f"{name} was replaced by {replaced.parent.cl_ord_id}"
         elif work.is_ended:
             reason, text = TOO_LATE, f"the order is {work.state.value}"
         elif work.state is ParentState.CANCELING and not work.expired:

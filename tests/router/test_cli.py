@@ -153,7 +153,14 @@ SESSION = {
         "8": {
             name: {"count": 12, "p50_ns": 1500, "p99_ns": 20_000, "max_ns": 21_000}
             for name in ("travelled", "handled", "written")
-        }
+        },
+        "0": {
+            **{
+                name: {"count": 3, "p50_ns": 1500, "p99_ns": 20_000, "max_ns": 21_000}
+                for name in ("travelled", "handled")
+            },
+            "written": {"count": 0, "p50_ns": 0, "p99_ns": 0, "max_ns": 0},  # nothing is sent of these
+        },
     },
 }
 
@@ -171,6 +178,7 @@ def test_sessions_are_shown_with_address_hours_and_times(
         " next out 5, in 7, waiting 0)",
         "  closes at 2018-07-14 09:00:00.000000000 UTC",
         f"  8        12  p50 / p99 / max in µs: travelled {times}, handled {times}, written {times}",
+        f"  0         3  p50 / p99 / max in µs: travelled {times}, handled {times}",
         "SLUICE-OE>XLIT1      disconnected  (orders, FIX.4.2; next out 5, in 7, waiting 0)",
         "  CLOSED, opens at 2018-07-14 09:00:00.000000000 UTC",
         "SLUICE-OE>XLIT1      active  (orders, FIX.4.2, at fix1.venue.example:9401;"

@@ -228,6 +228,7 @@ def test_cancels_of_what_is_not_there_or_over_are_refused() -> None:
     rig.cancel_parent("D1", "C2")
     unknown, late = cancel_rejects(rig)
     assert (unknown.cxl_rej_reason, unknown.order_id, unknown.ord_status) == (1, "NONE", OrdStatus.REJECTED)
+    assert unknown.text == "ClOrdID D9 is not an order of this session"
     assert (late.cxl_rej_reason, late.ord_status) == (0, OrdStatus.CANCELED)
 
 

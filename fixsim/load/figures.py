@@ -47,8 +47,8 @@ class Figures:
 
     @property
     def held(self) -> bool:
-        """Every session stayed, every request was sent at the rate asked for, and was answered, nine of ten of
-        them within a second: a venue that answers later than that is running behind.
+        """Every session stayed, every request was sent at the rate asked for, and was answered, nine of ten
+        of them within a second: a venue that answers later than that is running behind.
         """
         return (
             not self.lost

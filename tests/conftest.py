@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 # A kernel's first call compiles it, which no deadline per example survives.
@@ -15,6 +16,11 @@ settings.register_profile(
 )
 settings.register_profile("ci", settings.get_profile("dev"), max_examples=200, derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A command that ran in an earlier test has pointed the log elsewhere."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
